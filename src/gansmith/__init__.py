@@ -1,0 +1,3 @@
+"""gansmith: generative adversarial networks for any kind of data."""
+
+__version__ = "0.1.0"

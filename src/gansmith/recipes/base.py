@@ -1,0 +1,164 @@
+"""The nouns a recipe is written in: Phase, Networks, Context, Recipe. The only base classes of recipes."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from ..batch import Batch
+from ..schedule import Scheduled
+from ..spec import Spec
+
+NOISE_BLOCK = 64  # rows of noise that share a seed
+
+
+def fold(*parts: int | str) -> int:
+    """A 63-bit seed that depends on every part and on nothing else (not on the process, not on the machine)."""
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+class Networks(nn.ModuleDict):
+    """Networks by name: `nets.G`, `nets.D`. Buffers live here, so they are saved and moved for free."""
+
+    def __getattr__(self, name: str) -> Any:
+        modules = self.__dict__.get("_modules", {})
+        return modules[name] if name in modules else super().__getattr__(name)
+
+    @contextmanager
+    def only(self, names: tuple[str, ...]) -> Iterator[list[nn.Parameter]]:
+        """Within, gradients reach the parameters of the named networks and no others."""
+        before = [(p, p.requires_grad) for p in self.parameters()]
+        for name, net in self.items():
+            if name not in names:
+                net.requires_grad_(False)
+        try:
+            yield [p for n in names for p in self[n].parameters() if p.requires_grad]
+        finally:
+            for p, required in before:
+                p.requires_grad_(required)
+
+
+@dataclass
+class Context:
+    """What a loss may ask of the run: where we are, random numbers, a place to report figures.
+
+    Attributes:
+        seed: of this moment; the run folds its own seed, the step, the phase and the turn into it.
+        row: number of the first row of this (micro-)batch within the whole batch of all processes. Noise is
+            a function of (seed, row), so one process, two processes and micro-batches see the same noise.
+        samples: samples seen before this step.
+        figures: what was reported, still on the device.
+    """
+
+    seed: int = 0
+    row: int = 0
+    step: int = 0
+    samples: int = 0
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    figures: dict[str, list[Tensor]] = field(default_factory=dict)
+    calls: int = 0
+
+    def randn(self, batch: Batch, *shape: int) -> Tensor:
+        """Standard normal noise, (b, *shape), one row for each example of `batch`."""
+        return self._by_row(torch.randn, len(batch), shape)
+
+    def rand(self, batch: Batch, *shape: int) -> Tensor:
+        """Uniform noise in [0, 1), (b, *shape)."""
+        return self._by_row(torch.rand, len(batch), shape)
+
+    def _by_row(self, draw: Callable[..., Tensor], n: int, shape: tuple[int, ...]) -> Tensor:
+        self.calls += 1
+        first, last = self.row // NOISE_BLOCK, (self.row + n - 1) // NOISE_BLOCK
+        blocks = []
+        for block in range(first, last + 1):
+            generator = torch.Generator(self.device).manual_seed(fold(self.seed, self.calls, block))
+            blocks.append(draw(NOISE_BLOCK, *shape, generator=generator, device=self.device))
+        skip = self.row - first * NOISE_BLOCK
+        return (blocks[0] if len(blocks) == 1 else torch.cat(blocks))[skip : skip + n]
+
+    def report(self, name: str, value: Tensor) -> None:
+        """A figure for the log: its mean over the batch and over the steps up to the next tick."""
+        self.figures.setdefault(name, []).append(value.detach().float().mean())
+
+
+Loss: TypeAlias = Callable[[Networks, Batch, Context], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimizer step of one player: which networks it trains, on what loss, how often.
+
+    Args:
+        trains: names of the networks whose parameters this phase updates. Phases with equal `trains` share
+            one optimizer.
+        loss: `(nets, batch, ctx) -> {name: per-sample tensor (b,)}`; the trainer averages each over the batch,
+            sums them and backpropagates.
+        every: runs on every n-th step (lazy regularisation; multiply the loss by `every`).
+        repeats: steps in a row, each on a fresh batch (n-critic).
+        start: first sample count at which it runs.
+        stop: sample count from which on it runs no more.
+        second_order: networks that this loss differentiates twice; those are never compiled nor sharded.
+    """
+
+    trains: tuple[str, ...]
+    loss: Loss
+    every: int = 1
+    repeats: int = 1
+    start: int = 0
+    stop: int | None = None
+    second_order: tuple[str, ...] = ()
+
+    def due(self, step: int, samples: int) -> bool:
+        """Whether it runs at this step, `samples` samples into the run."""
+        return (
+            self.start <= samples and (self.stop is None or samples < self.stop) and step % self.every == 0
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """A GAN as its paper states it: a frozen dataclass of hyperparameters with networks, phases and losses.
+
+    Subclasses are final: a variant is a field, a preset function at the foot of the file, or a new file.
+    """
+
+    @property
+    def ema(self) -> Mapping[str, Scheduled]:
+        """Networks to average and the half-life of each average, in samples."""
+        return {}
+
+    @abstractmethod
+    def networks(self, spec: Spec) -> Networks:
+        """Fresh networks for examples like `spec`, initialised from torch's global random state.
+
+        Raises:
+            SpecError: the recipe cannot make such examples; the message says which ones it can.
+        """
+
+    @abstractmethod
+    def phases(self) -> dict[str, Phase]:
+        """The phases of one step, in order."""
+
+    @abstractmethod
+    def optimizer(self, name: str, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of the phase `name` (of the first of those that share it)."""
+
+    @abstractmethod
+    def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
+        """Examples that fulfil `request` (see `Spec.request`); `nets` holds averages where there are any."""
+
+    def hyper(self, name: str, samples: int) -> Mapping[str, Any]:
+        """Values for the optimizer's parameter groups in phase `name` after `samples` samples."""
+        return {}
+
+    def control(self, nets: Networks, figures: Mapping[str, float], ctx: Context) -> None:
+        """Reacts to the run, once a tick, on figures already averaged over processes (ADA's p, growth)."""
+        return None

@@ -1,0 +1,45 @@
+"""Values that change over the samples seen: learning rate, gamma, EMA half-life, augmentation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """From `start` to `end` along half a cosine over the first `over` samples, then constant.
+
+    In YAML and on the command line: `{start: 2e-4, end: 5e-5, over: 20000000}`.
+    """
+
+    start: float
+    end: float
+    over: int
+
+    def at(self, samples: float) -> float:
+        done = min(max(samples / self.over, 0.0), 1.0)
+        return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@dataclass(frozen=True)
+class Linear:
+    """From `start` to `end` in a straight line between the samples `begin` and `begin + over`, then constant."""
+
+    start: float
+    end: float
+    over: int
+    begin: int = 0
+
+    def at(self, samples: float) -> float:
+        done = min(max((samples - self.begin) / self.over, 0.0), 1.0)
+        return self.start + (self.end - self.start) * done
+
+
+Scheduled: TypeAlias = float | Cosine | Linear
+
+
+def at(value: Scheduled, samples: float) -> float:
+    """The value of a constant or a schedule after `samples` samples."""
+    return value if isinstance(value, int | float) else value.at(samples)
