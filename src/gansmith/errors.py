@@ -1,15 +1,15 @@
 """Every error that gansmith raises on purpose.
 
-    GansmithError                  base; the command line prints it without a traceback
-    ├── UserError (exit 2)         what the user gave cannot work; the message says what to give instead
-    │   ├── ConfigError            an unknown or ill-typed setting
-    │   ├── DataError              the data cannot be read, or are not what the recipe needs
-    │   ├── SpecError              the recipe cannot make examples of this shape
-    │   ├── RunFolderError         a run folder that exists, is missing, is locked, or holds other data
-    │   └── MissingExtra           an optional package is absent
-    ├── CheckpointError (exit 1)   a checkpoint that is damaged, incomplete or cannot be written
-    ├── TrainingFailed (exit 1)    training stopped: non-finite values persisted, memory ran out
-    └── Interrupted (exit 130/143) a signal asked for a stop; the run was saved
+GansmithError                  base; the command line prints it without a traceback
+├── UserError (exit 2)         what the user gave cannot work; the message says what to give instead
+│   ├── ConfigError            an unknown or ill-typed setting
+│   ├── DataError              the data cannot be read, or are not what the recipe needs
+│   ├── SpecError              the recipe cannot make examples of this shape
+│   ├── RunFolderError         a run folder that exists, is missing, is locked, or holds other data
+│   └── MissingExtra           an optional package is absent
+├── CheckpointError (exit 1)   a checkpoint that is damaged, incomplete or cannot be written
+├── TrainingFailed (exit 1)    training stopped: non-finite values persisted, memory ran out
+└── Interrupted (exit 130/143) a signal asked for a stop; the run was saved
 """
 
 from __future__ import annotations

@@ -65,9 +65,7 @@ def spec_from_json(data: Mapping[str, Any]) -> Spec:
     kinds = {c.kind: c for c in _concrete(Spec)}
     kind = str(data.get("kind"))
     if kind not in kinds:
-        raise SpecError(
-            f"unknown kind of data {kind!r}; known: {', '.join(sorted(kinds))}.{did_you_mean(kind, kinds)}"
-        )
+        raise SpecError(f"unknown kind of data {kind!r}; known: {', '.join(sorted(kinds))}.{did_you_mean(kind, kinds)}")
     cls = kinds[kind]
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "kind"}
     unknown = set(values) - {f.name for f in fields(cls)}

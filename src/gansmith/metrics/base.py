@@ -33,7 +33,7 @@ class Extractor(Protocol):
 
 
 @dataclass(frozen=True)
-class Protocol_:
+class MeasuredBy:
     """How a figure was measured; `str()` of it stands beside the figure."""
 
     extractor: str
@@ -57,7 +57,7 @@ class Figure:
 
     name: str
     value: float
-    protocol: Protocol_
+    protocol: MeasuredBy
     spread: float | None = None
 
     def __str__(self) -> str:

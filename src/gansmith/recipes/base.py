@@ -118,9 +118,7 @@ class Phase:
 
     def due(self, step: int, samples: int) -> bool:
         """Whether it runs at this step, `samples` samples into the run."""
-        return (
-            self.start <= samples and (self.stop is None or samples < self.stop) and step % self.every == 0
-        )
+        return self.start <= samples and (self.stop is None or samples < self.stop) and step % self.every == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,4 +159,4 @@ class Recipe(ABC):
 
     def control(self, nets: Networks, figures: Mapping[str, float], ctx: Context) -> None:
         """Reacts to the run, once a tick, on figures already averaged over processes (ADA's p, growth)."""
-        return None
+        return
