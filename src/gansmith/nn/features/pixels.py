@@ -1,0 +1,81 @@
+"""From uint8 pictures of any size to what an extractor reads: colours and resizing, each exactly defined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from ...errors import DataError
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's convert("L")
+
+
+def check_pixels(pixels: Tensor) -> None:
+    """Refuses anything but uint8 pictures (b h w c) of 1, 3 or 4 channels.
+
+    Raises:
+        DataError: says what came and what is wanted.
+    """
+    if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[-1] not in (1, 3, 4):
+        raise DataError(
+            "features are taken of uint8 pictures (b h w c) with 1, 3 or 4 channels; "
+            f"came: {str(pixels.dtype).removeprefix('torch.')} {tuple(pixels.shape)}"
+        )
+
+
+def as_rgb(pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b 3 h w"]:
+    """float32 RGB in [0, 255]; grey is repeated, RGBA is laid on white."""
+    check_pixels(pixels)
+    x = pixels.permute(0, 3, 1, 2).float()
+    return x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else _on_white(x)
+
+
+def as_grey(pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b 1 h w"]:
+    """float32 grey in [0, 255]: BT.601 luma of RGB; RGBA is laid on white first."""
+    check_pixels(pixels)
+    x = pixels.permute(0, 3, 1, 2).float()
+    if x.shape[1] == 1:
+        return x
+    return (_on_white(x) * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def _on_white(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 h w"]:
+    if x.shape[1] == 3:
+        return x
+    alpha = x[:, 3:] / 255
+    return x[:, :3] * alpha + 255 * (1 - alpha)
+
+
+def tf_bilinear(x: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c size size"]:
+    """TensorFlow 1's ResizeBilinear (align_corners false, no half-pixel centres), as the 2015 Inception graph has it.
+
+    Output pixel i reads source position i * (source size / size): no antialiasing, and the picture shifts by up
+    to half a source pixel. FID's published figures rest on exactly this.
+    """
+    h, w = x.shape[-2:]
+    low, high, t = _corners(w, size, x.device)
+    x = torch.lerp(x[..., low], x[..., high], t)
+    low, high, t = _corners(h, size, x.device)
+    return torch.lerp(x[..., low, :], x[..., high, :], t[:, None])
+
+
+def _corners(source: int, target: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """For each target index: the two source indices around it, and the weight of the second."""
+    scale = torch.tensor(source, dtype=torch.float32) / target  # float32, as in the graph
+    position = torch.arange(target, dtype=torch.float32) * scale
+    low = position.floor().long()
+    return low.to(device), (low + 1).clamp(max=source - 1).to(device), (position - low).to(device)
+
+
+def clean(x: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c size size"]:
+    """Antialiased bicubic in float, clipped to [0, 255]: Pillow's filter on each channel (clean-fid, arXiv:2104.11222)."""
+    if x.shape[-2:] == (size, size):
+        return x
+    return F.interpolate(x, size=(size, size), mode="bicubic", antialias=True).clamp(0, 255)
+
+
+RESIZE: dict[str, Callable[[Tensor, int], Tensor]] = {"tf-bilinear": tf_bilinear, "clean": clean}
