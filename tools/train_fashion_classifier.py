@@ -37,11 +37,9 @@ def load(folder: Path, part: str) -> tuple[Tensor, Tensor]:
 
 
 def augmented(x: Tensor) -> Tensor:
-    """Mirrors half of the pictures and shifts the batch by up to 2 pixels."""
+    """Mirrors half of the pictures. (Fashion-MNIST is centred: shifting it made the classifier worse.)"""
     mirror = torch.rand(len(x)) < 0.5
-    x = torch.where(mirror[:, None, None, None], x.flip(3), x)
-    dy, dx = torch.randint(0, 5, (2,)).tolist()
-    return F.pad(x, (2, 2, 2, 2), mode="replicate")[..., dy : dy + 28, dx : dx + 28]
+    return torch.where(mirror[:, None, None, None], x.flip(3), x)
 
 
 @torch.inference_mode()
@@ -52,14 +50,14 @@ def accuracy(net: FashionNet, x: Tensor, y: Tensor) -> float:
 
 def train(net: FashionNet, x: Tensor, y: Tensor, test: tuple[Tensor, Tensor], epochs: int, batch: int) -> None:
     steps = epochs * (len(x) // batch)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.2, total_steps=steps, pct_start=0.25)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=2e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=steps, pct_start=0.25)
     started = time.monotonic()
     for epoch in range(epochs):
         net.train()
         for rows in torch.randperm(len(x))[: len(x) // batch * batch].view(-1, batch):
             inputs = augmented(x[rows]).contiguous(memory_format=torch.channels_last)
-            loss = F.cross_entropy(net(inputs), y[rows], label_smoothing=0.05)
+            loss = F.cross_entropy(net(inputs), y[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -72,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the four IDX files")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the safetensors file to")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

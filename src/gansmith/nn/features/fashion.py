@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from .pixels import as_grey
+from .pixels import as_grey, channels_last, chunks
 from .weights import tensors_digest
 
 SIDE = 28
@@ -38,10 +38,12 @@ class FashionNet(nn.Module):
 
     def features(self, x: Float[Tensor, "b 1 28 28"]) -> Float[Tensor, "b 128"]:
         """Penultimate features of normalised pictures."""
-        return self.body(x).mean((2, 3))
+        maps: Tensor = self.body(x)
+        return maps.mean((2, 3))
 
     def forward(self, x: Float[Tensor, "b 1 28 28"]) -> Float[Tensor, "b 10"]:
-        return self.head(self.features(x))
+        logits: Tensor = self.head(self.features(x))
+        return logits
 
 
 def _block(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
@@ -82,16 +84,16 @@ class FashionExtractor(nn.Module):
             self.accuracy = float(file.metadata()["accuracy"])
         self.net.load_state_dict(state)
         self.digest = tensors_digest(state)
-        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        channels_last(self.eval().requires_grad_(False))
 
     @torch.inference_mode()
     def forward(self, pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b 128"]:
         device = self.net.head.weight.device
-        parts = [self.net.features(normalised(p.to(device))) for p in pixels.split(self.batch)]
+        parts = [self.net.features(normalised(p.to(device))) for p in chunks(pixels, self.batch)]
         return torch.cat(parts) if parts else torch.empty(0, self.dim, device=device)
 
     @torch.inference_mode()
     def classify(self, pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b 10"]:
         """Probabilities of the ten garments."""
         device = self.net.head.weight.device
-        return torch.cat([self.net(normalised(p.to(device))).softmax(1) for p in pixels.split(self.batch)])
+        return torch.cat([self.net(normalised(p.to(device))).softmax(1) for p in chunks(pixels, self.batch)])

@@ -1,8 +1,8 @@
 """The Inception-v3 of the FID (TensorFlow graph of 2015-12-05), up to its 2048 pool3 features.
 
-Network: Szegedy et al. 2015, arXiv:1512.00567; the distance: Heusel et al. 2017, arXiv:1706.08500. The 2015 graph differs
-from the Inception-v3 of later model zoos: average pools leave the padding out of the mean, the last block pools by
-maximum, and the batch norms have no scale.
+Network: Szegedy et al. 2015, arXiv:1512.00567; the distance: Heusel et al. 2017, arXiv:1706.08500. The 2015 graph
+differs from the Inception-v3 of later model zoos: average pools leave the padding out of the mean, the last block pools
+by maximum, and the batch norms have no scale.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...errors import ConfigError, did_you_mean
-from .pixels import RESIZE, as_rgb
+from .pixels import RESIZE, as_rgb, channels_last, chunks
 from .weights import checked_weights
 
 WEIGHTS = "inception_v3_fid_2015-12-05_fp32.safetensors"
@@ -41,7 +41,7 @@ class ConvNorm(nn.Module):
         return F.relu_(self.bn(self.conv(x)))
 
     def fold(self) -> None:
-        """Puts the batch norm into the convolution's weight and bias (in float64, so that only one rounding is made)."""
+        """Puts the batch norm into the convolution's weight and bias (in float64: a single rounding)."""
         bn, conv = self.bn, self.conv
         assert isinstance(bn, nn.BatchNorm2d)
         scale = bn.weight.double() / (bn.running_var.double() + bn.eps).sqrt()  # type: ignore[union-attr]
@@ -214,13 +214,13 @@ class InceptionExtractor(nn.Module):
         self.net = InceptionV3()
         self.net.load_state_dict(trunk_weights(weights), strict=True)
         self.eval().requires_grad_(False)
-        self.net.fold().to(memory_format=torch.channels_last)
+        channels_last(self.net.fold())
 
     @torch.inference_mode()
     def forward(self, pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b 2048"]:
         device = self.net.Conv2d_1a_3x3.conv.weight.device
         size = self.batch or (64 if device.type == "cuda" else 16)
-        parts = [self.net(self._prepared(p.to(device))) for p in pixels.split(size)]
+        parts = [self.net(self._prepared(p.to(device))) for p in chunks(pixels, size)]
         return torch.cat(parts) if parts else torch.empty(0, self.dim, device=device)
 
     def _prepared(self, pixels: Tensor) -> Tensor:
