@@ -1,3 +1,97 @@
-"""gansmith: generative adversarial networks for any kind of data."""
+"""gansmith: generative adversarial networks for any kind of data.
+
+    import gansmith as gs
+    gs.train("photos/", out="runs/photos")                # looks at the data, chooses, says why
+    make = gs.load("runs/photos")
+    make(16, seed=0).save("grid.png")
+    gs.evaluate("runs/photos", data="photos/")
+
+Names are looked up when they are used: importing gansmith imports neither torch nor anything optional.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_WHERE = {
+    "Batch": "batch",
+    "Context": "recipes.base",
+    "Evaluation": "pipelines.evaluate",
+    "Generator": "pipelines.generate",
+    "GansmithError": "errors",
+    "ImageFolder": "data",
+    "ImageSpec": "spec",
+    "Monitor": "training.monitors",
+    "Networks": "recipes.base",
+    "Phase": "recipes.base",
+    "Recipe": "recipes.base",
+    "Samples": "pipelines.generate",
+    "Source": "data.source",
+    "Spec": "spec",
+    "TrainConfig": "training.config",
+    "Trainer": "training.trainer",
+    "evaluate": "pipelines.evaluate",
+    "load": "pipelines.generate",
+    "open_source": "data",
+    "resume": "pipelines.train",
+    "train": "pipelines.train",
+    "write_report": "report",
+}
+
+if TYPE_CHECKING:
+    from .batch import Batch as Batch
+    from .data import ImageFolder as ImageFolder
+    from .data import open_source as open_source
+    from .data.source import Source as Source
+    from .errors import GansmithError as GansmithError
+    from .pipelines.evaluate import Evaluation as Evaluation
+    from .pipelines.evaluate import evaluate as evaluate
+    from .pipelines.generate import Generator as Generator
+    from .pipelines.generate import Samples as Samples
+    from .pipelines.generate import load as load
+    from .pipelines.train import resume as resume
+    from .pipelines.train import train as train
+    from .recipes.base import Context as Context
+    from .recipes.base import Networks as Networks
+    from .recipes.base import Phase as Phase
+    from .recipes.base import Recipe as Recipe
+    from .report import write_report as write_report
+    from .spec import ImageSpec as ImageSpec
+    from .spec import Spec as Spec
+    from .training.config import TrainConfig as TrainConfig
+    from .training.monitors import Monitor as Monitor
+    from .training.trainer import Trainer as Trainer
+
+__all__ = ["__version__", *_WHERE]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, or the class of a recipe (`gs.R3GAN`), imported when it is first asked for."""
+    if name.startswith("__"):
+        raise AttributeError(f"module 'gansmith' has no attribute {name!r}")
+    value = _public(name) if name in _WHERE else _recipe(name)
+    globals()[name] = value
+    return value
+
+
+def _public(name: str) -> Any:
+    return getattr(importlib.import_module(f"gansmith.{_WHERE[name]}"), name)
+
+
+def _recipe(name: str) -> Any:
+    from .errors import did_you_mean
+    from .pipelines.catalogue import classes
+
+    known = classes()
+    if name not in known:
+        raise AttributeError(f"module 'gansmith' has no attribute {name!r}.{did_you_mean(name, [*_WHERE, *known])}")
+    return getattr(importlib.import_module(f"gansmith.recipes.{known[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    from .pipelines.catalogue import classes
+
+    return sorted([*globals(), *__all__, *classes()])

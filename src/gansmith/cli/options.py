@@ -1,0 +1,88 @@
+"""Option types and options that several commands share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ..errors import did_you_mean
+
+F = TypeVar("F", bound=Callable[..., Any])
+UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+
+
+class Count(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
+    """A whole number of things, more than zero: 50000, 50_000, 200k, 1.5M."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"([\d_]+(?:\.\d+)?(?:e\d+)?)([kmg]?)", str(value).strip().lower())
+        if not found:
+            self.fail(f"wanted a number such as 64, 200k or 5M: {value}", param, ctx)
+        number = float(found[1].replace("_", "")) * UNITS[found[2]]
+        if number < 1 or number != int(number):
+            self.fail(f"wanted a whole number above 0: {value}", param, ctx)
+        return int(number)
+
+
+class Above(click.ParamType):  # type: ignore[type-arg]
+    """A number above zero."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"wanted a number: {value}", param, ctx)
+        if not 0 < number < float("inf"):
+            self.fail(f"wanted a number above 0: {value}", param, ctx)
+        return number
+
+
+COUNT, ABOVE = Count(), Above()
+
+
+def debug(command: F) -> F:
+    """`--debug`: main() looks for it among the arguments, so that it works for errors in them, too."""
+    return click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(command)
+
+
+def from_file(command: F) -> F:
+    """`--recipe my_gan.py:MyGAN` for a run that was made with a recipe of the user's own."""
+    return click.option(
+        "--recipe",
+        metavar="FILE.py:NAME",
+        help="The file of the run's recipe, if it is your own (code is never saved).",
+    )(command)
+
+
+def overrides(texts: tuple[str, ...], options: list[str]) -> dict[str, str]:
+    """`("recipe.latent=128",)` as `{"latent": "128"}`.
+
+    Raises:
+        click.UsageError: anything that is not `recipe.NAME=VALUE`; what was probably meant is offered.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        prefix, dot, field = name.partition(".")
+        if not equals or not dot or prefix != "recipe" or not field:
+            raise click.UsageError(f"wanted recipe.NAME=VALUE, this was: {text}{_meant(name, value, options)}")
+        found[field] = value
+    return found
+
+
+def _meant(name: str, value: str, options: list[str]) -> str:
+    bare = name.rpartition(".")[2]
+    if f"--{bare}" in options:
+        return f". Did you mean --{bare} {value or '...'}?"
+    if value and "." not in name:
+        return f". Did you mean recipe.{name}={value}?"
+    return did_you_mean(name, ["recipe"]) if value else ""

@@ -1,0 +1,265 @@
+"""A trained generator in use: load it, draw samples, save them, pack it for others."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+
+from .. import __version__, checkpoint
+from ..batch import Batch
+from ..config import build, to_dict
+from ..errors import ConfigError, RunFolderError, UserError
+from ..recipes.base import Context, Networks, Recipe, fold
+from ..spec import Spec, spec_from_json
+from . import catalogue
+
+PART = 64  # examples in one pass of the generator
+GRID_MOST = 1024
+
+
+class Samples(Sequence[Any]):
+    """What a generator made: a sequence of examples in the user's own form (PIL pictures).
+
+    Attributes:
+        batch: the tensors that the examples are decoded from.
+        spec: how they are decoded.
+    """
+
+    def __init__(self, batch: Batch, spec: Spec) -> None:
+        self.batch, self.spec = batch, spec
+        self._decoded: list[Any] | None = None
+
+    @property
+    def tensor(self) -> Tensor:
+        """The generated tensor; of pictures (n c h w) in [-1, 1]."""
+        return self.batch["x"]
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if self._decoded is None:
+            self._decoded = self.spec.decode(self.batch)
+        return self._decoded[index]
+
+    def __repr__(self) -> str:
+        return f"Samples({len(self)} of {self.spec})"
+
+    def grid(self, columns: int | None = None) -> Any:
+        """All examples in one PIL picture."""
+        return self.spec.preview(self.batch, columns)
+
+    def save(self, path: Path | str, *, columns: int | None = None) -> Path:
+        """Writes all examples into one picture, as PNG or whatever the path's ending says."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.grid(columns).save(path)
+        except ValueError as error:
+            raise UserError(f"cannot write a picture as {path.name!r}: {error}; use a name such as grid.png") from None
+        return path
+
+    def save_all(self, folder: Path | str) -> list[Path]:
+        """Writes each example to a file of its own."""
+        return self.spec.write(self.batch, Path(folder))
+
+
+class Generator:
+    """A trained generator. `make(16, seed=0)` gives the same 16 examples each time on one kind of device.
+
+    Attributes:
+        recipe, spec: what it was trained as, and on examples of which shape.
+        nets: the networks, averaged where the recipe averages, in evaluation mode.
+        name: the recipe's name.
+        problems: damaged checkpoints that were passed over.
+        licence: of the weights, as the model states it.
+    """
+
+    def __init__(self, nets: Networks, recipe: Recipe, spec: Spec, name: str, problems: Sequence[str] = ()) -> None:
+        self.nets, self.recipe, self.spec, self.name, self.problems = nets, recipe, spec, name, list(problems)
+        self.licence = ""
+
+    def __call__(
+        self, n: int = 1, *, seed: int = 0, label: str | None = None, truncation: float | None = None
+    ) -> Samples:
+        """`n` examples. Example i depends on (seed, i) and the label alone.
+
+        Args:
+            label: make this class only; without it classes come in the shares of the training data.
+            truncation: below 1, likelier and less varied examples, where the recipe knows how.
+
+        Raises:
+            DataError: the model knows no such label.
+            UserError: the recipe has no truncation.
+        """
+        if n < 1:
+            raise UserError(f"wanted at least 1 example, not: {n}")
+        parts = list(self.parts(n, seed=seed, label=label, truncation=truncation))
+        return Samples(Batch({k: torch.cat([p[k] for p in parts]) for k in parts[0]}), self.spec)
+
+    def parts(
+        self, n: int, *, seed: int = 0, label: str | None = None, truncation: float | None = None
+    ) -> Iterator[Batch]:
+        """The same `n` examples in parts, for more than memory holds."""
+        settings = self._truncation(truncation)
+        device = next(self.nets.parameters()).device
+        for start in range(0, n, PART):
+            request = self.spec.request(min(PART, n - start), label=label, start=start).to(device)
+            context = Context(seed=fold(seed, "generate"), row=start, device=device)
+            with torch.no_grad():
+                yield self.recipe.generate(self.nets, request, context, **settings).to("cpu")
+
+    def _truncation(self, value: float | None) -> dict[str, Any]:
+        """Handed to a recipe whose `generate` takes it; refused elsewhere, for it would be ignored in silence."""
+        if value is None or value == 1.0:
+            return {}
+        if "truncation" not in inspect.signature(self.recipe.generate).parameters:
+            raise UserError(f"the recipe {self.name} has no truncation; leave it out, this was: {value:g}")
+        return {"truncation": value}
+
+    def to(self, device: str | torch.device) -> Generator:
+        """Moves the networks; further samples are made there."""
+        self.nets.to(device)
+        return self
+
+    def save(self, folder: Path | str) -> Path:
+        """Packs the generator for others: recipe.json, the (averaged) weights, a preview and a model card.
+
+        Raises:
+            RunFolderError: the folder exists and is not empty.
+        """
+        folder = Path(folder)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunFolderError(f"choose a folder that does not exist or is empty, not: {folder}")
+        preview, used = self._preview()
+        document = {
+            "name": self.name,
+            "class": type(self.recipe).__name__,
+            "gansmith": __version__,
+            "config": to_dict(self.recipe),
+            "spec": self.spec.to_json(),
+            "networks": used,
+            "averages": [],
+            "licence": self.licence,
+        }
+        tensors = {name: state for name in used if (state := self.nets[name].state_dict())}
+        checkpoint.write(folder, tensors, {"recipe": document})
+        preview.save(folder / "preview.png")
+        (folder / "README.md").write_text(model_card(self), encoding="utf-8")
+        return folder
+
+    def _preview(self) -> tuple[Samples, list[str]]:
+        """A grid, and the names of the networks that took part in making it (a discriminator does not)."""
+        used: set[str] = set()
+        hooks = [
+            net.register_forward_hook(lambda *_, name=name: used.add(name))
+            for name, net in self.nets.items()
+        ]
+        try:
+            return self(64), [name for name in self.nets if name in used]
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def load(
+    path: Path | str, recipe: str | type[Recipe] | None = None, *, device: str | torch.device | None = None
+) -> Generator:
+    """The generator of a run (its newest undamaged checkpoint), of one checkpoint, or of a packed model.
+
+    Args:
+        path: a run folder, a `step-*` folder in it, or what `Generator.save` wrote.
+        recipe: needed for a recipe of your own, as `my_gan.py:MyGAN` or as the class: loading runs no code that
+            came with the model.
+        device: where to generate; a GPU when there is one.
+
+    Raises:
+        RunFolderError: nothing there, or no checkpoint yet.
+        CheckpointError: damaged.
+        RecipeNeeded: made with a recipe of somebody's own, and `recipe` was not given.
+    """
+    folder, problems = checkpoint.newest(Path(path))
+    document = checkpoint.read_document(folder, "recipe")
+    cls = recipe_class(document, recipe)
+    config, spec = build(cls, document["config"], where="recipe"), spec_from_json(document["spec"])
+    with torch.random.fork_rng(devices=[]):  # the first weights are thrown away; the caller's random state is not ours
+        nets = config.networks(spec)
+    for name in [name for name in nets if name not in document["networks"]]:
+        del nets[name]
+    for name, net in nets.items():
+        file = f"{name}.ema" if name in document["averages"] else name
+        checkpoint.load_into(net, checkpoint.read_tensors(folder, file) if net.state_dict() else {}, what=name)
+    nets.eval().requires_grad_(False)
+    made = Generator(nets, config, spec, document["name"], problems)
+    made.licence = str(document.get("licence", ""))
+    return made.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def recipe_class(document: Mapping[str, Any], given: str | type[Recipe] | None) -> type[Recipe]:
+    """The class that recipe.json speaks of. A name from the file finds nothing but the catalogue's own recipes.
+
+    Raises:
+        RecipeNeeded: it is not in the catalogue, and none was given.
+        ConfigError: what was given is another recipe.
+    """
+    name = str(document.get("name"))
+    if given is None and name not in catalogue.names():
+        raise catalogue.RecipeNeeded(name)
+    cls = catalogue.find(name if given is None else given) if given is None or isinstance(given, str) else given
+    if cls.__name__ != document.get("class", cls.__name__):
+        raise ConfigError(f"this was made with the recipe {document['class']}, and {cls.__name__} is not it")
+    return cls
+
+
+def model_card(make: Generator) -> str:
+    """What a stranger needs to know to use the generator."""
+    config = json.dumps(to_dict(make.recipe), indent=1)
+    own = "" if make.name in catalogue.names() else f', recipe="{make.name}"'
+    return (
+        f"# A generator made with gansmith\n\n![samples](preview.png)\n\n"
+        f"Recipe `{make.name}`; one example is `{json.dumps(make.spec.to_json())}`.\n\n"
+        f'```python\nimport gansmith as gs\n\ngs.load("."{own})(16, seed=0).save("grid.png")\n```\n\n'
+        f"Loading it runs no code from this folder: it holds numbers and JSON.\n\n"
+        f"Licence: {make.licence or 'not stated'}.\n\n"
+        f"Settings of the recipe:\n\n```json\n{config}\n```\n"
+    )
+
+
+def write(
+    make: Generator,
+    n: int,
+    folder: Path | str,
+    *,
+    seed: int = 0,
+    label: str | None = None,
+    truncation: float | None = None,
+    grid: bool = True,
+) -> Path | None:
+    """Writes `n` examples to files of their own, part by part, and a grid of the first 1024; returns the grid's path.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    folder, first, done = Path(folder), list[Batch](), 0
+    try:
+        for part in make.parts(n, seed=seed, label=label, truncation=truncation):
+            make.spec.write(part, folder, start=done)
+            done += len(part)
+            if grid and done <= GRID_MOST:
+                first.append(part)
+        if not first:
+            return None
+        whole = Batch({k: torch.cat([p[k] for p in first]) for k in first[0]})
+        return Samples(whole, make.spec).save(folder / "grid.png")
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from error

@@ -1,0 +1,248 @@
+"""What to train and how, chosen from the data, the machine and the user's wishes, each choice with its reason.
+
+`choose` is a function of facts alone: it opens no file and asks no device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import DataError
+from . import catalogue
+
+SIZES = (16, 32, 64, 128, 256, 512, 1024)
+CPU_SIZE = 32
+CPU_MINUTES, GPU_SAMPLES = 10.0, 5_000_000
+ASKED = "you asked for it"
+Precision = Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to train on.
+
+    Attributes:
+        card: name of the first CUDA device, or None.
+        cards: how many CUDA devices.
+        memory: bytes on one of them.
+        bf16: whether it computes in bfloat16.
+        cores: CPU cores that this process may use.
+    """
+
+    card: str | None = None
+    cards: int = 0
+    memory: int = 0
+    bf16: bool = False
+    cores: int = 1
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the plan needs to know of the data.
+
+    Attributes:
+        count: number of examples.
+        side: what the shorter side of a typical picture measures; None where the data have no sides.
+        classes: number of classes that training will use; 0 without labels.
+        sizes: sides that the recipe can make, ascending; empty where the data have no sides.
+    """
+
+    count: int
+    side: int | None = None
+    classes: int = 0
+    sizes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What the user asked for; None leaves the choice to the plan."""
+
+    recipe: str | None = None
+    preset: str | None = None
+    size: int | None = None
+    batch: int | None = None
+    samples: int | None = None
+    minutes: float | None = None
+    precision: Precision | None = None
+    devices: int | None = None
+    save_every: int | None = None
+    tick: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One line of the plan."""
+
+    what: str
+    value: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What will be done. `choices` says it in words."""
+
+    recipe: str
+    preset: str
+    size: int | None
+    batch: int
+    samples: int | None
+    minutes: float | None
+    precision: Precision
+    devices: int
+    save_every: int
+    tick: int
+    choices: tuple[Choice, ...] = ()
+
+
+def look() -> Machine:
+    """The machine that this process runs on."""
+    import os
+
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not torch.cuda.is_available():
+        return Machine(cores=cores)
+    first = torch.cuda.get_device_properties(0)
+    bf16 = torch.cuda.is_bf16_supported()
+    return Machine(first.name, torch.cuda.device_count(), first.total_memory, bf16, cores)
+
+
+def choose(facts: Facts, machine: Machine, wishes: Wishes) -> Plan:
+    """The plan for these facts.
+
+    Raises:
+        DataError: a batch larger than the data.
+    """
+    recipe, preset = _recipe(wishes), _preset(machine, wishes)
+    size = _size(facts, machine, wishes)
+    devices, precision = _devices(machine, wishes), _precision(machine, wishes)
+    batch = _batch(facts, machine, wishes, int(devices.value), int(size.value) if size else None)
+    length, samples, minutes = _length(machine, wishes)
+    tick = _tick(wishes, samples, bool(machine.card))
+    save = _save(wishes, int(tick.value))
+    choices = [recipe, preset, size, batch, length, devices, precision, tick, save]
+    return Plan(
+        recipe=recipe.value,
+        preset=preset.value,
+        size=int(size.value) if size else None,
+        batch=int(batch.value),
+        samples=samples,
+        minutes=minutes,
+        precision="bf16" if precision.value == "bf16" else "fp32",
+        devices=int(devices.value),
+        save_every=int(save.value),
+        tick=int(tick.value),
+        choices=tuple(c for c in choices if c),
+    )
+
+
+def default_recipe(wishes: Wishes) -> str:
+    """The recipe's name, wished for or not; the data play no part in it."""
+    return wishes.recipe or catalogue.DEFAULT
+
+
+def default_preset(machine: Machine, wishes: Wishes) -> str:
+    """The preset's name."""
+    return wishes.preset or ("paper" if machine.card else "small")
+
+
+def _recipe(wishes: Wishes) -> Choice:
+    why = "the default: the best of the recipes at equal time on two cores"
+    return Choice("recipe", default_recipe(wishes), ASKED if wishes.recipe else why)
+
+
+def _preset(machine: Machine, wishes: Wishes) -> Choice:
+    why = f"a {machine.card} can train the paper's networks" if machine.card else "there is no GPU: smaller networks"
+    return Choice("preset", default_preset(machine, wishes), ASKED if wishes.preset else why)
+
+
+def _size(facts: Facts, machine: Machine, wishes: Wishes) -> Choice | None:
+    if wishes.size:
+        return Choice("size", str(wishes.size), ASKED)
+    if facts.side is None or not facts.sizes:
+        return None
+    most = 256 if machine.memory > 30e9 else 128 if machine.card else CPU_SIZE
+    near = [s for s in facts.sizes if s <= facts.side / 0.85]
+    fitting = [s for s in near if s <= most]
+    size = max(fitting) if fitting else min(facts.sizes)
+    if near and max(near) > size:
+        limit = "there is no GPU" if not machine.card else "it takes hours already"
+        return Choice(
+            "size", str(size), f"your pictures have {facts.side} pixels, but {limit}; --size {max(near)} for all"
+        )
+    return Choice("size", str(size), f"the nearest that the recipe makes to your pictures' {facts.side} pixels")
+
+
+def _batch(facts: Facts, machine: Machine, wishes: Wishes, devices: int, size: int | None) -> Choice:
+    if wishes.batch and wishes.batch > facts.count:
+        raise DataError(
+            f"a batch of {wishes.batch} is larger than the data, {_examples(facts.count)}; "
+            f"give --batch {_power_below(facts.count)} or more data"
+        )
+    if wishes.batch:
+        return Choice("batch", str(wishes.batch), ASKED)
+    usual = 32 if not machine.card else 512 if size and size <= 32 else 256
+    batch, why = usual, "small, for many steps in little time" if usual == 32 else "as the papers have it"
+    if batch > facts.count:
+        batch, why = _power_below(facts.count), f"there are only {_examples(facts.count)}"
+    return Choice("batch", str(max(batch // devices, 1) * devices), why)
+
+
+def _length(machine: Machine, wishes: Wishes) -> tuple[Choice, int | None, float | None]:
+    if wishes.samples or wishes.minutes:
+        text = f"{wishes.samples:,} samples" if wishes.samples else f"{wishes.minutes:g} minutes"
+        return Choice("length", text, ASKED), wishes.samples, wishes.minutes
+    if machine.card:
+        why = "enough to judge a run; papers train 5 times as long (--samples 25M)"
+        return Choice("length", f"{GPU_SAMPLES:,} samples", why), GPU_SAMPLES, None
+    why = "a first look without a GPU; more is better (--minutes)"
+    return Choice("length", f"{CPU_MINUTES:g} minutes", why), None, CPU_MINUTES
+
+
+def _devices(machine: Machine, wishes: Wishes) -> Choice:
+    if wishes.devices:
+        return Choice("devices", str(wishes.devices), ASKED)
+    if machine.cards > 1:
+        return Choice("devices", "1", f"{machine.cards} are there: --devices {machine.cards} uses them all")
+    return Choice("devices", "1", machine.card or f"the CPU, {machine.cores} core{'s' if machine.cores > 1 else ''}")
+
+
+def _precision(machine: Machine, wishes: Wishes) -> Choice:
+    if wishes.precision:
+        return Choice("precision", wishes.precision, ASKED)
+    if machine.bf16:
+        return Choice("precision", "bf16", "faster on this card; penalties stay in float32")
+    return Choice("precision", "fp32", "the usual without a card for bf16")
+
+
+def _tick(wishes: Wishes, samples: int | None, gpu: bool) -> Choice:
+    if wishes.tick:
+        return Choice("tick", str(wishes.tick), ASKED)
+    usual = 20_000 if gpu else 4_000
+    tick = min(usual, max(1, samples // 20)) if samples else usual
+    return Choice("tick", str(tick), "samples between two entries in the log, each with a grid of pictures")
+
+
+def _save(wishes: Wishes, tick: int) -> Choice:
+    if wishes.save_every:
+        return Choice("save every", str(wishes.save_every), ASKED)
+    return Choice("save every", str(5 * tick), "samples between two checkpoints: all that a crash can cost")
+
+
+def _power_below(count: int) -> int:
+    return 1 << int(math.log2(max(count, 1)))
+
+
+def _examples(count: int) -> str:
+    return f"{count:,} example{'s' if count != 1 else ''}"
+
+
+def rows(plan: Plan) -> Sequence[tuple[str, str, str]]:
+    """The plan as a table's rows: what, value, why."""
+    return [(c.what, c.value, c.why) for c in plan.choices]
