@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Cosine:
     start: float
     end: float
     over: int
+    kind: Literal["cosine"] = "cosine"
 
     def at(self, samples: float) -> float:
         done = min(max(samples / self.over, 0.0), 1.0)
@@ -25,12 +26,16 @@ class Cosine:
 
 @dataclass(frozen=True)
 class Linear:
-    """From `start` to `end` in a straight line between the samples `begin` and `begin + over`, then constant."""
+    """From `start` to `end` in a straight line from sample `begin` to `begin + over`, constant elsewhere.
+
+    In YAML and on the command line: `{kind: linear, start: 0, end: 0.5, over: 100000}`.
+    """
 
     start: float
     end: float
     over: int
     begin: int = 0
+    kind: Literal["linear"] = "linear"
 
     def at(self, samples: float) -> float:
         done = min(max((samples - self.begin) / self.over, 0.0), 1.0)

@@ -160,3 +160,25 @@ class Recipe(ABC):
     def control(self, nets: Networks, figures: Mapping[str, float], ctx: Context) -> None:
         """Reacts to the run, once a tick, on figures already averaged over processes (ADA's p, growth)."""
         return
+
+
+@torch.no_grad()
+def sample(recipe: Recipe, nets: Networks, request: Batch, *, seed: int, chunk: int = 256) -> Batch:
+    """What `nets` make of `request`, in evaluation mode; example i depends on (seed, its index) alone.
+
+    Args:
+        request: from `Spec.request`; its `index` entry is the number of each example and counts up by one.
+        chunk: examples per forward pass.
+    """
+    device = next(nets.parameters()).device
+    modes = [(module, module.training) for module in nets.modules()]
+    nets.eval()
+    try:
+        parts = []
+        for part in request.split(chunk):
+            ctx = Context(seed=fold(seed, "sample"), row=int(part["index"][0]), device=device)
+            parts.append(recipe.generate(nets, part.to(device), ctx))
+    finally:
+        for module, training in modes:
+            module.training = training
+    return Batch({name: torch.cat([part[name] for part in parts]) for name in parts[0]})

@@ -1,0 +1,83 @@
+"""The run folder: made, locked and cleaned by one process at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from .. import checkpoint
+from ..config import write_text, write_yaml
+from ..errors import RunFolderError
+
+CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD = "config.yaml", "log.jsonl", "samples", "report.html", "tb"
+EVALUATION = "evaluation.json"
+_OURS = (CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD, EVALUATION)
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a run lives there (its settings or a checkpoint)."""
+    return (folder / CONFIG).exists() or bool(checkpoint.steps(folder))
+
+
+def refuse_taken(folder: Path) -> None:
+    """Refuses a folder that holds a run, or things that are not a run's.
+
+    Raises:
+        RunFolderError: says how to go on with the run, or how to replace it.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"a run needs a folder; this is a file: {folder}")
+    if holds_run(folder):
+        raise RunFolderError(
+            f"{folder} holds a run already. To go on with it: gansmith resume {folder}\n"
+            "To start anew and lose it, add --overwrite; to keep it, choose another --out"
+        )
+    strangers = [p.name for p in folder.iterdir() if not p.name.startswith(".")] if folder.is_dir() else []
+    if strangers and set(strangers) - set(_OURS):
+        raise RunFolderError(f"{folder} is not empty and holds no run: {strangers[0]}; choose another --out")
+
+
+def empty(folder: Path) -> None:
+    """Removes a run's own files, and nothing else, from a folder."""
+    for path in [*(folder / name for name in _OURS), *checkpoint.steps(folder)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds the folder for this process; the lock falls with the process, however it ends.
+
+    Raises:
+        RunFolderError: another process holds it, or the folder cannot be written.
+    """
+    owner = folder / ".owner"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        who = owner.read_text(encoding="utf-8").strip() if owner.exists() else "another process"
+        raise RunFolderError(f"{folder} is in use by {who}; wait for it, stop it, or choose another --out") from None
+    except OSError as error:
+        raise RunFolderError(f"cannot write to the run folder {folder}: {error.strerror}") from None
+    try:
+        write_text(owner, f"process {os.getpid()} on {socket.gethostname()}\n")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def describe(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Writes config.yaml: everything that is needed to do the run again."""
+    write_yaml(folder / CONFIG, settings)

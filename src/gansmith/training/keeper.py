@@ -1,0 +1,161 @@
+"""The keeper: saves the run, brings it back, and returns to a good checkpoint when weights or batches go bad."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from .. import checkpoint
+from ..errors import CheckpointError, RunFolderError, TrainingFailed
+from . import folder, state
+from .guard import Refusal
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+ROLLBACKS = 3
+CORRUPT_GROWTH = 100.0  # a network whose norm grows so much between two ticks was not trained but damaged
+FAILED_SAVES = 3
+
+
+@torch.no_grad()
+def weight_norm(net: nn.Module) -> float:
+    """Euclidean norm over all parameters; not finite if any weight is not."""
+    norms = [n.full_tensor() if hasattr(n, "full_tensor") else n for n in torch._foreach_norm(list(net.parameters()))]
+    return float(torch.linalg.vector_norm(torch.stack([n.float() for n in norms]))) if norms else 0.0
+
+
+class Keeper:
+    """Saving and recovery of one trainer.
+
+    Attributes:
+        norms: weight norm of each network at the last look.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.norms: dict[str, float] = {}
+        self._failed_saves = 0
+
+    def save(self, *, final: bool = False) -> None:
+        """Writes a checkpoint. A full disk is survived a few times; a refused permission is an error at once.
+
+        Raises:
+            CheckpointError: refused, the disk stays full, or this was the last chance (`final`).
+        """
+        trainer = self.trainer
+        trainer.hear_guard()
+        progress = replace(
+            trainer.progress,
+            seconds=trainer.seconds,
+            figures=trainer.figures.to_json(),
+            guard=trainer.guard.to_json(),
+        )
+        path = checkpoint.step_folder(trainer.out, progress.step)
+        failure: CheckpointError | None = None
+        try:
+            state.save(path, trainer.recipe_name, trainer.recipe, trainer.source.spec, trainer.parts, progress)
+        except CheckpointError as error:
+            failure = error
+        if trainer.runtime.any(failure is not None):
+            self._failed(failure or CheckpointError(f"process 0 could not save {path}"), final)
+            return
+        self._failed_saves = 0
+        if trainer.runtime.rank == 0:
+            checkpoint.prune(trainer.out, trainer.config.keep)
+        trainer.journal.write("save", **trainer.where(), path=path.name)
+        trainer.tell("saved", path)
+
+    def _failed(self, error: CheckpointError, final: bool) -> None:
+        self._failed_saves += 1
+        self.trainer.journal.write("save_failed", **self.trainer.where(), message=str(error))
+        if final or checkpoint.is_permission(error) or self._failed_saves >= FAILED_SAVES:
+            raise error
+
+    def resume(self) -> str:
+        """Loads the newest undamaged checkpoint; its name.
+
+        Raises:
+            RunFolderError: no checkpoint, or the data are not what they were.
+            CheckpointError: all are damaged, or do not fit the recipe.
+        """
+        trainer = self.trainer
+        path, damaged = checkpoint.newest(trainer.out)
+        for problem in damaged:
+            trainer.journal.write("damaged", message=f"{problem}; going back to {path.name}")
+        self.load(path)
+        if trainer.progress.fingerprint != trainer.source.fingerprint:
+            if not trainer.accept_data_change:
+                raise RunFolderError(
+                    f"the data are not what {trainer.out} was trained on: files were added, removed or changed\n"
+                    f"to go on all the same: gansmith resume {trainer.out} --accept-data-change"
+                )
+            trainer.progress.fingerprint = trainer.source.fingerprint
+        trainer.journal.rewind(trainer.progress.step)
+        return path.name
+
+    def load(self, path: Path) -> None:
+        """Puts the trainer where it was when `path` was written."""
+        trainer = self.trainer
+        trainer.progress = state.restore(path, trainer.parts)
+        trainer.figures.from_json(trainer.progress.figures, trainer.runtime.device)
+        trainer.guard.reset()
+        trainer.guard.from_json(trainer.progress.guard)
+        trainer.feed.reseed(trainer.seed)
+        self.norms = {name: weight_norm(net) for name, net in trainer.nets.items()}
+
+    def look_after_weights(self) -> None:
+        """Goes back when weights are not finite, or grew between two looks as no training makes them grow."""
+        norms = {name: weight_norm(net) for name, net in self.trainer.nets.items()}
+        for name, norm in norms.items():
+            before = self.norms.get(name)
+            if not norm < float("inf") or (before is not None and norm > CORRUPT_GROWTH * max(before, 1.0)):
+                self.roll_back(f"the weights of {name} have norm {norm:.3g}, before it was {before or 0:.3g}", name)
+                return
+        self.norms = norms
+
+    def answer(self, refusals: list[Refusal]) -> None:
+        """Notes refused batches by name, and goes back to a checkpoint when they persist."""
+        trainer = self.trainer
+        for refusal in refusals:
+            trainer.journal.write(
+                "skip",
+                **trainer.where(),
+                phase=refusal.phase,
+                reason=refusal.reason,
+                rows=list(refusal.rows[:16]),
+                names=self._names(refusal.rows),
+            )
+        if refusals and trainer.guard.persists:
+            self.roll_back(refusals[-1].reason, refusals[-1].phase)
+
+    def _names(self, rows: tuple[int, ...]) -> list[str]:
+        """What the user calls these rows, where the source can tell."""
+        tell = getattr(self.trainer.source, "names", None)
+        return [str(n) for n in tell(torch.tensor(rows[:8], dtype=torch.int64))] if tell and rows else []
+
+    def roll_back(self, reason: str, phase: str) -> None:
+        """Back to the newest checkpoint with another seed for noise and data; after three times, the end.
+
+        Raises:
+            TrainingFailed: it does not recover; names the phase, the figure and the last good checkpoint.
+        """
+        trainer = self.trainer
+        attempt, where = trainer.progress.attempt + 1, trainer.where()
+        path, _ = checkpoint.newest(trainer.out)
+        if attempt > ROLLBACKS:
+            trainer.journal.write("failed", **where, reason=reason, phase=phase, checkpoint=path.name)
+            raise TrainingFailed(
+                f"training does not recover after {ROLLBACKS} returns to a checkpoint: {reason} (phase {phase})\n"
+                f"the last good checkpoint is {path}; the skipped batches are named in {trainer.out / folder.LOG}"
+            )
+        seconds = trainer.seconds
+        self.load(path)
+        trainer.progress.attempt, trainer.progress.seconds = attempt, seconds
+        trainer.restart_clock()
+        trainer.feed.reseed(trainer.seed)
+        trainer.journal.write("rollback", **where, reason=reason, phase=phase, to=path.name, attempt=attempt)

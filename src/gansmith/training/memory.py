@@ -1,0 +1,49 @@
+"""Running out of memory: known by its errors, answered by halving the micro-batch."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import TrainingFailed
+
+_SIGNS = (
+    "can't allocate memory",
+    "out of memory",
+    "std::bad_alloc",
+    "could not create a memory",
+    "cannot allocate memory",
+)
+
+
+def is_exhausted(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, on a GPU or on the CPU."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
+
+
+def halve(micro: int | None, share: int, *, alone: bool) -> int:
+    """Half of the present micro-batch; the effective batch stays as it is.
+
+    Args:
+        micro: examples per forward pass now; None for the whole share.
+        share: examples of this process per batch.
+        alone: whether this process may change it without the others.
+
+    Raises:
+        TrainingFailed: a single example does not fit, or other processes would not follow.
+    """
+    now = min(micro or share, share)
+    if not alone:
+        raise TrainingFailed(
+            f"memory ran out in one of several processes, well into the run, with {now} examples at a time\n"
+            f"resume with a smaller micro-batch: gansmith resume RUN --micro {max(1, now // 2)}"
+        )
+    if now <= 1:
+        raise TrainingFailed(
+            "memory ran out with a single example at a time; choose a smaller --size or narrower networks "
+            "(recipe.width), or a device with more memory"
+        )
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return now // 2

@@ -1,0 +1,266 @@
+"""Monitors watch a run and change nothing in it: progress bar, TensorBoard, sample grids, quick scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..batch import Batch
+from ..config import to_dict
+from ..data.source import Source
+from ..recipes.base import Networks, Recipe, sample
+from . import folder
+from .config import TrainConfig
+from .journal import Journal
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from torch.utils.tensorboard import SummaryWriter
+
+    from .trainer import Trainer
+
+GRID_EXAMPLES = 64
+
+
+class View:
+    """What a monitor may see of the trainer. Sampling changes nothing: it draws on seeds of its own."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+
+    @property
+    def recipe(self) -> Recipe:
+        return self._trainer.recipe
+
+    @property
+    def source(self) -> Source:
+        return self._trainer.source
+
+    @property
+    def config(self) -> TrainConfig:
+        return self._trainer.config
+
+    @property
+    def out(self) -> Path:
+        return self._trainer.out
+
+    @property
+    def journal(self) -> Journal:
+        return self._trainer.journal
+
+    @property
+    def first(self) -> bool:
+        """Whether this is process 0, the one that writes. All processes run all hooks, for sampling is shared."""
+        return self._trainer.runtime.rank == 0
+
+    @property
+    def step(self) -> int:
+        return self._trainer.progress.step
+
+    @property
+    def samples(self) -> int:
+        return self._trainer.samples
+
+    @property
+    def seconds(self) -> float:
+        return self._trainer.seconds
+
+    def generator(self) -> Networks:
+        """The networks to sample from: averages where there are any."""
+        return self._trainer.averages.over(self._trainer.nets)
+
+    def generate(self, request: Batch, seed: int = 0) -> Batch:
+        """What the averaged networks make of a request now."""
+        return sample(self.recipe, self.generator(), request, seed=seed)
+
+    def where(self) -> dict[str, Any]:
+        return self._trainer.where()
+
+
+class Monitor:
+    """Four hooks, and `close`, which is called however the run ends. Subclasses override what they need."""
+
+    def start(self, view: View) -> None: ...
+
+    def tick(self, view: View, figures: Mapping[str, float]) -> None: ...
+
+    def saved(self, view: View, path: Path) -> None: ...
+
+    def end(self, view: View) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class SampleGrid(Monitor):
+    """A grid of examples at fixed noise, `samples/SAMPLES.png`, each tick."""
+
+    def __init__(self, examples: int = GRID_EXAMPLES) -> None:
+        self.examples = examples
+
+    def start(self, view: View) -> None:
+        self._write(view)
+
+    def tick(self, view: View, figures: Mapping[str, float]) -> None:
+        self._write(view)
+
+    def end(self, view: View) -> None:
+        self._write(view)
+
+    def _write(self, view: View) -> None:
+        batch = view.generate(view.source.spec.request(self.examples), view.config.seed)
+        if not view.first:
+            return
+        path = view.out / folder.SAMPLES / f"{view.samples:012d}.png"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            view.source.spec.preview(batch).save(path)
+        except OSError as error:
+            view.journal.write("warning", **view.where(), message=f"the grid {path} was not written: {error}")
+
+
+class TensorBoardLog(Monitor):
+    """All figures, and the grids that `SampleGrid` wrote before it, for TensorBoard."""
+
+    def __init__(self) -> None:
+        self._writer: SummaryWriter | None = None
+
+    def start(self, view: View) -> None:
+        if not view.first:
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(view.out / folder.TENSORBOARD, purge_step=view.samples)
+        self._writer.add_text("config", f"```\n{to_dict(view.recipe)}\n{to_dict(view.config)}\n```", view.samples)
+        view.journal.listeners.append(self._hear)
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        if self._writer is not None and event["event"] == "metric" and isinstance(event.get("value"), float):
+            self._writer.add_scalar(f"metric/{event['name']}", event["value"], event["samples"])
+
+    def tick(self, view: View, figures: Mapping[str, float]) -> None:
+        if self._writer is None:
+            return
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, view.samples)
+        grid = view.out / folder.SAMPLES / f"{view.samples:012d}.png"
+        if grid.exists():
+            import numpy
+            from PIL import Image
+
+            pixels = numpy.asarray(Image.open(grid).convert("RGB"))
+            self._writer.add_image("samples", pixels, view.samples, dataformats="HWC")
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+Score = Callable[[View], Mapping[str, float]]
+
+
+class QuickScore(Monitor):
+    """A score on few examples every so many samples, for the progress bar and the curve; not for reporting.
+
+    Args:
+        name: what the score is called in the log.
+        score: makes the figure from a view; the lower the better.
+        protocol: how it is measured, in words.
+        every: samples between scores.
+    """
+
+    def __init__(self, name: str, score: Callable[[View], float], protocol: str, every: int) -> None:
+        self.name, self.score, self.protocol, self.every = name, score, protocol, every
+        self._next = every
+
+    def start(self, view: View) -> None:
+        self._next = (view.samples // self.every + 1) * self.every
+
+    def tick(self, view: View, figures: Mapping[str, float]) -> None:
+        if view.samples >= self._next:
+            self._measure(view)
+            self._next = (view.samples // self.every + 1) * self.every
+
+    def end(self, view: View) -> None:
+        self._measure(view)
+
+    def _measure(self, view: View) -> None:
+        value = self.score(view)
+        view.journal.write(
+            "metric", **view.where(), name=self.name, value=value, protocol=self.protocol, spread=None, quick=True
+        )
+
+
+class Progress(Monitor):
+    """A progress bar: samples, samples/s, time left, the last score; warnings above it."""
+
+    def __init__(self) -> None:
+        self._bar: Bar | None = None
+        self._score = ""
+
+    def start(self, view: View) -> None:
+        if not view.first:
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.fields[samples]:,} samples"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[score]}"),
+            console=Console(stderr=True),
+        )
+        total = float(view.config.samples or 60 * (view.config.minutes or 0.0))
+        self._task = self._bar.add_task("", total=total, samples=view.samples, speed="", score="")
+        self._begun = (view.samples, view.seconds)
+        view.journal.listeners.append(self._hear)
+        self._bar.start()
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        if self._bar is None:
+            return
+        if event["event"] == "metric":
+            self._score = f"{event['name']} {event['value']:.4g}"
+        message = _in_words(event)
+        if message:
+            self._bar.console.print(message, style="yellow", highlight=False, markup=False)
+
+    def tick(self, view: View, figures: Mapping[str, float]) -> None:
+        self._show(view)
+
+    def end(self, view: View) -> None:
+        self._show(view)
+
+    def _show(self, view: View) -> None:
+        if self._bar is None:
+            return
+        samples, seconds = self._begun
+        speed = (view.samples - samples) / max(view.seconds - seconds, 1e-9)
+        done = float(view.samples) if view.config.samples is not None else view.seconds
+        self._bar.update(
+            self._task, completed=done, samples=view.samples, speed=f"{speed:,.0f} samples/s", score=self._score
+        )
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _in_words(event: Mapping[str, Any]) -> str | None:
+    """A line for people about an event that they should know of."""
+    match event["event"]:
+        case "skip":
+            names = f": {', '.join(event['names'][:3])}" if event.get("names") else ""
+            return f"skipped a batch at step {event['step']:,}: {event['reason']}{names}"
+        case "rollback":
+            return f"went back to {event['to']} (time {event['attempt']} of 3): {event['reason']}"
+        case "oom":
+            return f"memory ran out; now {event['micro']} examples at a time, still {event['batch']} per step"
+        case "save_failed" | "warning" | "damaged":
+            return str(event["message"]).splitlines()[0]
+    return None

@@ -1,0 +1,171 @@
+"""Before the first step: what cannot work is refused with a reason, and the run folder is opened."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy
+import torch
+from torch import Tensor
+
+from .. import __version__, checkpoint
+from ..config import to_dict
+from ..data.source import Source
+from ..errors import ConfigError, DataError, GansmithError, RunFolderError
+from ..recipes.base import Recipe
+from . import folder
+from .config import TrainConfig
+from .runtime import Runtime
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+
+def check(recipe: Recipe, source: Source, config: TrainConfig) -> None:
+    """Refuses what cannot work before anything is built.
+
+    Raises:
+        DataError: a batch larger than the data.
+        ConfigError: sharding or compiling a network that a phase differentiates twice, or an unknown one.
+    """
+    if config.batch > len(source):
+        raise DataError(f"a batch of {config.batch} needs as many examples; the data have {len(source)}: lower --batch")
+    twice = {n for phase in recipe.phases().values() for n in phase.second_order}
+    for what, names in (("shard", config.shard), ("compile", config.compile)):
+        for name in names:
+            if name in twice:
+                raise ConfigError(
+                    f"cannot {what} {name}: a loss of {type(recipe).__name__} differentiates it twice, and "
+                    f"{'FSDP2' if what == 'shard' else 'torch.compile'} loses second derivatives; leave {name} out"
+                )
+
+
+def importable_name(recipe: Recipe) -> str:
+    """The name under which a recipe is found again: its file's for those of the package, else FILE.py:CLASS."""
+    cls = type(recipe)
+    package, _, module = cls.__module__.rpartition(".")
+    if package == "gansmith.recipes":
+        return module
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return f"{file}:{cls.__name__}" if file else cls.__name__
+
+
+def check_losses(phase: str, terms: Mapping[str, Tensor], n: int) -> None:
+    """A loss returns per-sample tensors.
+
+    Raises:
+        ConfigError: names the term and its shape.
+    """
+    for name, values in terms.items():
+        if values.shape != (n,):
+            raise ConfigError(
+                f"the loss {phase}/{name} must hold one value for each of the {n} examples, shape ({n},); "
+                f"it has shape {tuple(values.shape)}: do not average over the batch, the trainer does"
+            )
+    if not terms:
+        raise ConfigError(f"the loss of phase {phase} returned no terms; wanted: {{name: tensor of shape ({n},)}}")
+
+
+def check_first_play(trainer: Trainer, phase: str, params: Sequence[Tensor]) -> None:
+    """All processes must hold gradients for the same parameters, else the next collective would hang.
+
+    Raises:
+        ConfigError: no parameter got a gradient, or processes differ.
+    """
+    having = "".join("1" if p.grad is not None else "0" for p in params)
+    if "1" not in having:
+        raise ConfigError(
+            f"phase {phase} gave no gradient to any parameter of {', '.join(trainer.phases[phase].trains)}; "
+            "does its loss depend on them, or was something detached?"
+        )
+    if not trainer.runtime.same(having):
+        raise ConfigError(f"phase {phase} gives gradients to different parameters in different processes")
+
+
+@contextmanager
+def exclusively(out: Path, runtime: Runtime) -> Iterator[None]:
+    """The run folder, held by process 0 on behalf of all."""
+    if runtime.rank != 0:
+        yield
+        return
+    with folder.locked(out):
+        yield
+
+
+def open_run(trainer: Trainer) -> None:
+    """Prepares the folder on process 0, loads the checkpoint to resume from, or writes the first one.
+
+    Raises:
+        RunFolderError, CheckpointError: process 0's error; the others end with it.
+    """
+    problem: GansmithError | None = None
+    if trainer.runtime.rank == 0:
+        try:
+            _prepare_folder(trainer)
+        except GansmithError as error:
+            problem = error
+    if trainer.runtime.any(problem is not None):
+        raise problem or RunFolderError("process 0 refused the run folder")
+    resumed_from = trainer.keeper.resume() if trainer.resume else None
+    if trainer.runtime.rank == 0:
+        folder.describe(trainer.out, settings(trainer))
+    trainer.journal.write("start", **trainer.where(), **facts(trainer), resumed_from=resumed_from)
+    if resumed_from is None:
+        trainer.keeper.save()
+
+
+def _prepare_folder(trainer: Trainer) -> None:
+    out = trainer.out
+    if trainer.resume:
+        checkpoint.clean(out)
+        return
+    if trainer.overwrite:
+        folder.empty(out)
+    folder.refuse_taken(out)
+    checkpoint.clean(out)
+
+
+def settings(trainer: Trainer) -> dict[str, Any]:
+    """What config.yaml holds."""
+    return {
+        "recipe": {
+            "name": trainer.recipe_name,
+            "class": type(trainer.recipe).__name__,
+            "fields": to_dict(trainer.recipe),
+        },
+        "train": to_dict(trainer.config),
+        "spec": trainer.source.spec.to_json(),
+        "about": trainer.about,
+    }
+
+
+def facts(trainer: Trainer) -> dict[str, Any]:
+    """Seed, versions, machine, parameter counts and data, for the log and the report."""
+    device = trainer.runtime.device
+    return {
+        "seed": trainer.config.seed,
+        "versions": {
+            "gansmith": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "cuda": torch.version.cuda,
+            "numpy": numpy.__version__,
+        },
+        "device": {
+            "kind": device.type,
+            "name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
+            "threads": torch.get_num_threads(),
+            "processes": trainer.runtime.world,
+            "precision": trainer.config.precision,
+            "platform": platform.platform(),
+        },
+        "parameters": {name: sum(p.numel() for p in net.parameters()) for name, net in trainer.nets.items()},
+        "examples": len(trainer.source),
+        "fingerprint": trainer.source.fingerprint,
+        "notes": trainer.source.notes(),
+    }

@@ -1,0 +1,293 @@
+"""The training loop, whole. It plays phases and knows of no GAN in particular."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ..batch import Batch
+from ..data.source import Source
+from ..errors import Interrupted
+from ..recipes.base import Context, Networks, Recipe, fold
+from . import folder, memory, start, state
+from .averages import Averages
+from .config import TrainConfig
+from .feed import Feed
+from .figures import Figures
+from .guard import Guard, gradient_norm
+from .interrupts import Interrupts
+from .journal import Journal
+from .keeper import Keeper
+from .monitors import Monitor, View
+from .runtime import Runtime
+
+DRAIN_EVERY = 16  # steps between readings of the guard where reading costs a synchronisation
+
+
+class Trainer:
+    """Trains a recipe on a source.
+
+    Args:
+        recipe, source, config: what, on what, and for how long.
+        out: the run folder.
+        recipe_name: under which the recipe is found again: `r3gan`, or `my_gan.py:MyGAN`.
+        monitors: watch the run; they change nothing.
+        runtime: processes and device; made from `config` when not given.
+        about: what the caller wants kept in config.yaml (where the data are, the command line).
+        initial: changes the fresh networks before training (weights of another run).
+        resume: go on from the newest undamaged checkpoint in `out`.
+        overwrite: replace a run that is in `out`.
+        accept_data_change: resume although the data are not what they were.
+
+    Raises:
+        SpecError, ConfigError, DataError: what was asked for cannot work; nothing was written.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        source: Source,
+        config: TrainConfig,
+        *,
+        out: Path | str,
+        recipe_name: str | None = None,
+        monitors: Sequence[Monitor] = (),
+        runtime: Runtime | None = None,
+        about: Mapping[str, Any] | None = None,
+        initial: Callable[[Networks], None] | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
+        accept_data_change: bool = False,
+    ) -> None:
+        start.check(recipe, source, config)
+        self.recipe, self.source, self.config, self.out = recipe, source, config, Path(out)
+        self.recipe_name = recipe_name or start.importable_name(recipe)
+        self.monitors, self.about = list(monitors), dict(about or {})
+        self.resume, self.overwrite, self.accept_data_change = resume, overwrite, accept_data_change
+        self.runtime = runtime or Runtime(config.devices, config.accelerator)
+        self.phases = recipe.phases()
+        self.initial = initial
+        self.progress = state.Progress(micro=config.micro, fingerprint=source.fingerprint)
+        self.figures = Figures()
+        self.guard = Guard(source.spec.bounds, self.runtime.device)
+        self.journal = Journal(self.out / folder.LOG if self.runtime.rank == 0 else None)
+        self.deferred = self.runtime.device.type == "cuda"  # reading a verdict costs a synchronisation there
+        self.keeper = Keeper(self)
+        self.view = View(self)
+        self._played: set[str] = set()
+        self._started: float | None = None
+        self._build()
+
+    def _build(self) -> None:
+        """Networks, averages and optimizers as they are before the first step; the seed decides all of it."""
+        torch.manual_seed(fold(self.config.seed, "networks"))
+        nets = self.recipe.networks(self.source.spec)
+        if self.initial is not None:
+            self.initial(nets)
+        nets = nets.to(self.runtime.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.nets: Networks = self.runtime.prepare(nets)  # type: ignore[assignment]
+        self.averages = Averages(self.nets, self.recipe.ema)
+        for name in self.config.shard:
+            for module in (self.nets[name], self.averages.nets.get(name)):
+                if module is not None:
+                    self.runtime.shard(module)
+        for name in self.config.compile:
+            self.nets[name].compile()
+        self.optimizers: dict[tuple[str, ...], Optimizer] = {}
+        for name, phase in self.phases.items():
+            if phase.trains not in self.optimizers:
+                params = [p for n in phase.trains for p in self.nets[n].parameters() if p.requires_grad]
+                self.optimizers[phase.trains] = self.recipe.optimizer(name, params)
+        self.parts = state.Parts(self.nets, self.averages, self.optimizers, self.runtime)
+        share = self.runtime.share(self.config.batch)
+        self.feed = Feed(
+            self.source, self.config.batch, *share, self.runtime.device, seed=self.seed, ahead=self.deferred
+        )
+
+    # the run
+
+    @property
+    def samples(self) -> int:
+        return self.progress.step * self.config.batch
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training, over all resumes."""
+        return self.progress.seconds + (time.monotonic() - self._started if self._started is not None else 0.0)
+
+    def restart_clock(self) -> None:
+        """Counts time from now on, on top of `progress.seconds`."""
+        self._started = time.monotonic()
+
+    @property
+    def seed(self) -> int:
+        """The run's seed, another one after every return to a checkpoint."""
+        return fold(self.config.seed, self.progress.attempt)
+
+    def fit(self) -> None:
+        """Trains to the end of the run, saving on the way.
+
+        Raises:
+            RunFolderError: the folder holds a run, is locked, or was made with other data.
+            CheckpointError: a checkpoint cannot be read or written.
+            TrainingFailed: non-finite values persist after three returns to a checkpoint, or memory ran out.
+            Interrupted: a signal came; the run was saved.
+        """
+        with start.exclusively(self.out, self.runtime), Interrupts() as interrupts:
+            try:
+                start.open_run(self)
+                self.restart_clock()
+                self.tell("start")
+                while not self._finished():
+                    self.advance()
+                    self._between_steps(interrupts)
+                self.keeper.look_after_weights()
+                self.keeper.save(final=True)
+                self.journal.write("end", **self.where(), refused=self.guard.refused)
+                self.tell("end")
+            finally:
+                self.feed.close()
+                for monitor in self.monitors:
+                    monitor.close()
+
+    def advance(self) -> None:
+        """One step: every phase that is due, then the averages."""
+        for name, phase in self.phases.items():
+            if phase.due(self.progress.step, self.samples):
+                for turn in range(phase.repeats):
+                    self.play(name, turn)
+        self.averages.follow(self.nets, self.config.batch, self.samples)
+        self.progress.step += 1
+
+    def play(self, name: str, turn: int) -> None:
+        """One optimizer step of one phase."""
+        phase, step = self.phases[name], self.progress.step
+        optimizer = self.optimizers[phase.trains]
+        batch = self.feed.fetch(name, (step // phase.every) * phase.repeats + turn)
+        bad_rows = self.guard.inspect(batch)
+        buffers = [b for b in self.nets.buffers() if b.is_floating_point()]
+        before = [b.clone() for b in buffers]
+        with self.nets.only(phase.trains) as params:
+            losses, reported = self._backward(name, turn, batch, optimizer)
+            bad = self.runtime.average_gradients(params, bad_rows.any().float().view(1))[0]
+            norm = gradient_norm(params, self.runtime.device)
+            if name not in self._played:
+                start.check_first_play(self, name, params)
+                self._played.add(name)
+            accepted = self.guard.judge(name, step, turn, batch, bad_rows, losses, norm, bad)
+            self._apply(optimizer, self.recipe.hyper(name, self.samples), accepted)
+            for buffer, old in zip(buffers, before, strict=True):
+                buffer.copy_(torch.where(accepted, buffer, old))
+        self.figures.add_all(name, {k: [v.mean()] for k, v in losses.items()}, accepted)
+        self.figures.add_all(name, {**reported, "gradient_norm": [norm]}, accepted)
+
+    def _backward(
+        self, name: str, turn: int, batch: Batch, optimizer: Optimizer
+    ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
+        """Gradients of the batch, in parts as small as memory demands; per-sample losses and reported figures."""
+        while True:
+            optimizer.zero_grad(set_to_none=True)
+            torch.manual_seed(fold(self.seed, self.progress.step, name, turn, self.runtime.rank))
+            try:
+                out, ran_out = self._accumulate(name, turn, batch), False
+            except (RuntimeError, MemoryError) as error:
+                if not memory.is_exhausted(error):
+                    raise
+                ran_out = True
+            agreed = self.runtime.world > 1 and name not in self._played
+            if not (self.runtime.any(ran_out) if agreed else ran_out):
+                return out
+            optimizer.zero_grad(set_to_none=True)
+            self.progress.micro = memory.halve(self.progress.micro, len(batch), alone=agreed or self.runtime.world == 1)
+            self.journal.write("oom", **self.where(), micro=self.progress.micro, batch=self.config.batch)
+
+    def _accumulate(self, name: str, turn: int, batch: Batch) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
+        phase, row = self.phases[name], self.runtime.share(self.config.batch)[0]
+        losses: dict[str, list[Tensor]] = {}
+        reported: dict[str, list[Tensor]] = {}
+        for part in batch.split(self.progress.micro or len(batch)):
+            ctx = self._context(name, turn, row)
+            with self.runtime.precision(self.config.precision):
+                terms = phase.loss(self.nets, part, ctx)
+            start.check_losses(name, terms, len(part))
+            total = torch.stack([v.float().mean() for v in terms.values()]).sum()
+            (total * (len(part) / len(batch))).backward()
+            for key, values in terms.items():
+                losses.setdefault(key, []).append(values.detach())
+            for key, figures in ctx.figures.items():
+                reported.setdefault(key, []).extend(figures)
+            row += len(part)
+        return {k: torch.cat(v) for k, v in losses.items()}, reported
+
+    def _apply(self, optimizer: Optimizer, hyper: Mapping[str, Any], accepted: Tensor) -> None:
+        """Steps the optimizer unless the guard refused; without a synchronisation where the optimizer allows it."""
+        for group in optimizer.param_groups:
+            group.update(hyper)
+        if not self.deferred or not getattr(optimizer, "_step_supports_amp_scaling", False):
+            if bool(accepted):
+                optimizer.step()
+            return
+        optimizer.grad_scale, optimizer.found_inf = None, (~accepted).float().view(1)  # type: ignore[attr-defined]
+        optimizer.step()
+
+    def _context(self, phase: str, turn: int, row: int) -> Context:
+        seed = fold(self.seed, self.progress.step, phase, turn)
+        return Context(seed=seed, row=row, step=self.progress.step, samples=self.samples, device=self.runtime.device)
+
+    # between steps
+
+    def _finished(self) -> bool:
+        if self.config.samples is not None:
+            return self.samples >= self.config.samples
+        over = self.seconds >= 60 * (self.config.minutes or 0.0)
+        return self._agree(over)
+
+    def _agree(self, flag: bool) -> bool:
+        """One process's flag for all of them; they compare every few steps, as comparing costs a synchronisation."""
+        if self.runtime.world == 1:
+            return flag
+        return self.progress.step % DRAIN_EVERY == 0 and self.runtime.any(flag)
+
+    def _between_steps(self, interrupts: Interrupts) -> None:
+        step, config = self.progress.step, self.config
+        if not self.deferred or step % DRAIN_EVERY == 0:
+            self.hear_guard()
+        if step % config.tick_steps == 0:
+            self._tick()
+        if self.progress.step % config.save_steps == 0 and self.samples != config.samples:
+            self.keeper.save()
+        if self._agree(interrupts.caught is not None):
+            self.keeper.save(final=True)
+            raise Interrupted(
+                f"stopped by a signal and saved at {self.samples:,} samples; go on with: gansmith resume {self.out}",
+                interrupts.caught or signal.SIGTERM,
+            )
+
+    def _tick(self) -> None:
+        self.hear_guard()
+        self.keeper.look_after_weights()
+        figures = self.figures.read(self.runtime.sum)
+        self.recipe.control(self.nets, figures, self._context("control", 0, 0))
+        figures |= {f"{name}/weight_norm": norm for name, norm in self.keeper.norms.items()}
+        self.journal.write("tick", **self.where(), figures=figures)
+        self.tell("tick", figures)
+
+    def hear_guard(self) -> None:
+        """Reads what the guard refused since the last reading, and acts on it."""
+        self.keeper.answer(self.guard.drain())
+
+    def tell(self, hook: str, *args: Any) -> None:
+        """Calls a hook of every monitor."""
+        for monitor in self.monitors:
+            getattr(monitor, hook)(self.view, *args)
+
+    def where(self) -> dict[str, Any]:
+        """The moment, as log entries carry it."""
+        return {"step": self.progress.step, "samples": self.samples, "seconds": round(self.seconds, 3)}

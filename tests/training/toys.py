@@ -1,0 +1,121 @@
+"""A tiny data source and recipes, real in every respect but size, for tests of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from gansmith.batch import Batch
+from gansmith.recipes.base import Context, Networks, Phase, Recipe
+from gansmith.spec import Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointSpec(Spec):
+    """Points in the plane. Batch: `x` (b 2) in [-6, 6]."""
+
+    kind: ClassVar[str] = "test-points"
+    dim: int = 2
+
+    @property
+    def bounds(self) -> Mapping[str, tuple[float, float]]:
+        return {"x": (-6.0, 6.0)}
+
+    def request(self, n: int, *, label: str | None = None, start: int = 0) -> Batch:
+        return Batch(index=torch.arange(start, start + n))
+
+    def decode(self, batch: Batch) -> list[Any]:
+        return batch["x"].tolist()
+
+    def write(self, batch: Batch, folder: Path, *, start: int = 0) -> list[Path]:
+        raise NotImplementedError
+
+    def preview(self, batch: Batch, columns: int | None = None) -> Any:
+        from PIL import Image
+
+        picture = torch.zeros(64, 64, dtype=torch.uint8)
+        at = ((batch["x"].detach() + 6) / 12 * 63).long().clamp(0, 63)
+        picture[at[:, 1], at[:, 0]] = 255
+        return Image.fromarray(picture.numpy())
+
+
+class Points:
+    """Eight Gaussians on a circle of radius 2; `spoil` changes a batch just before it is handed out."""
+
+    def __init__(self, n: int = 512, fingerprint: str = "points") -> None:
+        generator = torch.Generator().manual_seed(0)
+        angle = torch.arange(n) % 8 * (torch.pi / 4)
+        self.x = 2 * torch.stack([angle.cos(), angle.sin()], 1) + 0.1 * torch.randn(n, 2, generator=generator)
+        self.spec = PointSpec()
+        self.fingerprint = fingerprint
+        self.fetched = 0
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def batch(self, rows: Tensor, device: torch.device) -> Batch:
+        self.fetched += 1
+        return self.spoil(Batch(x=self.x[rows].clone(), index=rows).to(device))
+
+    def spoil(self, batch: Batch) -> Batch:
+        return batch
+
+    def names(self, rows: Tensor) -> list[str]:
+        return [f"point-{int(r)}" for r in rows]
+
+    def notes(self) -> list[str]:
+        return ["eight Gaussians"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toy(Recipe):
+    """Non-saturating GAN with two D steps a step, lazy R1 every 4 in its own phase, an encoder trained with G."""
+
+    width: int = 16
+    latent: int = 4
+    lr: float = 1e-3
+
+    ema = {"G": 2_000}
+
+    def networks(self, spec: Spec) -> Networks:
+        assert isinstance(spec, PointSpec)
+
+        def mlp(i: int, o: int) -> nn.Sequential:
+            return nn.Sequential(nn.Linear(i, self.width), nn.Softplus(), nn.Linear(self.width, o))
+
+        D = nn.Sequential(*mlp(spec.dim, 1), nn.Flatten(0))
+        return Networks({"G": mlp(self.latent, spec.dim), "D": D, "E": mlp(spec.dim, self.latent)})
+
+    def phases(self) -> dict[str, Phase]:
+        return {
+            "D": Phase(("D",), self.d_loss, repeats=2),
+            "R1": Phase(("D",), self.r1, every=4, second_order=("D",)),
+            "GE": Phase(("G", "E"), self.g_loss),
+        }
+
+    def d_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
+        real, fake = nets.D(batch["x"]), nets.D(nets.G(ctx.randn(batch, self.latent)))
+        ctx.report("real", real)
+        return {"adv": softplus(-real) + softplus(fake)}
+
+    def r1(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
+        x = batch["x"].detach().requires_grad_()
+        (grad,) = torch.autograd.grad(nets.D(x).sum(), x, create_graph=True)
+        return {"r1": 4 * 0.05 * grad.square().sum(1)}
+
+    def g_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
+        z = ctx.randn(batch, self.latent)
+        fake = nets.G(z)
+        return {"adv": softplus(-nets.D(fake)), "rec": (nets.E(fake) - z).square().mean(1)}
+
+    def optimizer(self, name: str, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(params, self.lr, (0.0, 0.99))
+
+    def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
+        return Batch(x=nets.G(ctx.randn(request, self.latent)))
