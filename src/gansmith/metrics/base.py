@@ -34,7 +34,18 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True)
 class MeasuredBy:
-    """How a figure was measured; `str()` of it stands beside the figure."""
+    """How a figure was measured; `str()` of it stands beside the figure.
+
+    Args:
+        extractor: its name.
+        resize: how it resized.
+        digest: of its weights.
+        n_real: pictures of the data.
+        n_fake: generated ones.
+        split: the part of the data that they were compared with.
+        dtype: of the features.
+        detail: the metric's own settings, e.g. `k=3`.
+    """
 
     extractor: str
     resize: str
@@ -43,11 +54,13 @@ class MeasuredBy:
     n_fake: int
     split: str
     dtype: str = "f32"
+    detail: str = ""
 
     def __str__(self) -> str:
+        detail = f"{self.detail}, " if self.detail else ""
         return (
             f"{self.extractor}(n_real={self.n_real}, n_fake={self.n_fake}, split={self.split}, "
-            f"resize={self.resize}, {self.dtype}, weights={self.digest})"
+            f"resize={self.resize}, {detail}{self.dtype}, weights={self.digest})"
         )
 
 
@@ -86,6 +99,10 @@ class Metric(Protocol):
 
     def compute(self) -> dict[str, float]:
         """Figures by name; a spread stands under `NAME_std`."""
+        ...
+
+    def detail(self) -> str:
+        """The metric's own settings, as they were used, for the protocol: `k=3`."""
         ...
 
 

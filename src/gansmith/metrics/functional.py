@@ -1,0 +1,215 @@
+"""Distances between two sets of features, as pure functions.
+
+Fréchet distance: Heusel et al. 2017 (arXiv:1706.08500). KID: Bińkowski et al. 2018 (arXiv:1801.01401). Precision and
+recall by nearest-neighbour balls: Kynkäänniemi et al. 2019 (arXiv:1904.06991).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import DataError
+from .base import as_float64
+
+BLOCK = 1 << 24  # entries of one block of a distance matrix: 64 MB in float32
+TIE = 2e-5  # relative to the squared norms: beyond float32's error in a distance over thousands of features
+
+
+class FrechetReference:
+    """One side of the Fréchet distance, with the square root of its covariance taken once.
+
+    Args:
+        mu: mean (d,).
+        sigma: covariance (d, d).
+
+    Raises:
+        DataError: a value is not finite.
+    """
+
+    def __init__(self, mu: Float[Tensor, " d"], sigma: Float[Tensor, "d d"]) -> None:
+        self.mu, sigma = _finite(as_float64(mu)), _finite(as_float64(sigma))
+        self.trace = sigma.trace()
+        values, vectors = torch.linalg.eigh(sigma)
+        self.root = (vectors * _rooted(values)) @ vectors.T
+
+    def distance(self, mu: Float[Tensor, " d"], sigma: Float[Tensor, "d d"]) -> float:
+        """|mu1 - mu2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2), in float64.
+
+        The matrix under the second root is symmetric, so real eigenvalues give its trace; none of the complex
+        leftovers of a general matrix square root can appear.
+        """
+        mu, sigma = _finite(as_float64(mu)), _finite(as_float64(sigma))
+        between = self.root @ sigma @ self.root
+        crossed = _rooted(torch.linalg.eigvalsh((between + between.T) / 2)).sum()
+        return self._assembled(mu, sigma.trace(), crossed)
+
+    def distance_to(self, features: Float[Tensor, "n d"]) -> float:
+        """The distance to a set of features; cheaper than through its covariance when n < d."""
+        features = _finite(as_float64(features))
+        mu, sigma = moments(features)
+        if len(features) >= features.shape[1]:
+            return self.distance(mu, sigma)
+        half = (features - mu) @ self.root / (len(features) - 1) ** 0.5  # half' half = S1^1/2 S2 S1^1/2
+        crossed = _rooted(torch.linalg.eigvalsh(half @ half.T)).sum()
+        return self._assembled(mu, sigma.trace(), crossed)
+
+    def _assembled(self, mu: Tensor, trace: Tensor, crossed: Tensor) -> float:
+        return float((self.mu - mu).square().sum() + self.trace + trace - 2 * crossed)
+
+
+def _rooted(values: Tensor) -> Tensor:
+    """Square roots of a positive semidefinite matrix's eigenvalues; those below its numerical rank are zero.
+
+    A zero eigenvalue comes out as rounding noise of either sign, and the root of 1e-16 would be 1e-8, thousands of
+    times over when pictures are fewer than features.
+    """
+    noise = values.max() * len(values) * torch.finfo(values.dtype).eps
+    return torch.where(values > noise, values, 0.0).sqrt()
+
+
+def _finite(values: Tensor) -> Tensor:
+    if not bool(values.isfinite().all()):
+        raise DataError("features must be finite, but some are NaN or infinite; look at the pictures they are taken of")
+    return values
+
+
+def moments(features: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
+    """Mean and unbiased covariance, in float64.
+
+    Raises:
+        DataError: fewer than two rows.
+    """
+    _enough(features, 2)
+    x = as_float64(features)
+    mu = x.mean(0)
+    return mu, (x - mu).T @ (x - mu) / (len(x) - 1)
+
+
+def frechet_distance(
+    mu1: Float[Tensor, " d"], sigma1: Float[Tensor, "d d"], mu2: Float[Tensor, " d"], sigma2: Float[Tensor, "d d"]
+) -> float:
+    """Squared Fréchet (2-Wasserstein) distance of two Gaussians, in float64; 0 for equal ones.
+
+    Raises:
+        DataError: a value is not finite.
+    """
+    return FrechetReference(mu1, sigma1).distance(mu2, sigma2)
+
+
+def kid(
+    features_real: Float[Tensor, "n d"],
+    features_fake: Float[Tensor, "m d"],
+    *,
+    subsets: int = 100,
+    subset_size: int = 1000,
+    seed: int = 2020,
+) -> tuple[float, float]:
+    """Kernel inception distance: the unbiased squared MMD of the kernel (x.y/d + 1)^3, over random subsets.
+
+    The subsets come from numpy's legacy generator, whose stream is frozen: equal seeds give the subsets, hence the
+    numbers, of the reference implementations.
+
+    Returns:
+        Mean and standard deviation over the subsets. The deviation is one subset's, not the mean's; the mean may be
+        slightly negative for equal distributions.
+
+    Raises:
+        DataError: a side has fewer than `subset_size` rows.
+    """
+    _enough(features_real, subset_size)
+    _enough(features_fake, subset_size)
+    random = np.random.RandomState(seed)
+    values = []
+    for _ in range(subsets):
+        x = features_real[torch.from_numpy(random.choice(len(features_real), subset_size, replace=False))]
+        y = features_fake[torch.from_numpy(random.choice(len(features_fake), subset_size, replace=False))]
+        values.append(polynomial_mmd(x, y))
+    found = torch.stack(values)
+    return float(found.mean()), float(found.std(correction=0))
+
+
+def polynomial_mmd(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
+    """Unbiased squared MMD of two equally many rows: the U-statistic, which leaves the diagonals out."""
+    n = len(x)
+    within = _off_diagonal(_cubic(x, x)) + _off_diagonal(_cubic(y, y))
+    return within / (n * (n - 1)) - 2 * _cubic(x, y).mean(dtype=torch.float64)
+
+
+def _off_diagonal(kernel: Tensor) -> Tensor:
+    return kernel.sum(dtype=torch.float64) - kernel.diagonal().sum(dtype=torch.float64)
+
+
+def _cubic(x: Tensor, y: Tensor) -> Tensor:
+    base = x @ y.T / x.shape[1] + 1
+    return base * base * base
+
+
+def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, k: int = 3) -> tuple[float, float]:
+    """Share of `fake` within a ball of `real`, and share of `real` within a ball of `fake`.
+
+    The ball of a point reaches to its k-th nearest neighbour in its own set. Distances are found block by block in
+    float32; whatever lies too close to a border is decided again in float64. Read the two together: a generator
+    that copies one real picture has precision 1.
+
+    Raises:
+        DataError: a side has no k neighbours, or a value is not finite.
+    """
+    _enough(real, k + 1)
+    _enough(fake, k + 1)
+    real, fake = _finite(real.float()), _finite(fake.float())
+    precision = within_balls(fake, real, radii(real, k)).double().mean()
+    return float(precision), float(within_balls(real, fake, radii(fake, k)).double().mean())
+
+
+def radii(points: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
+    """float64 distance of each point to its k-th nearest other one (k + 1 with itself)."""
+    spare = min(k + 5, len(points))  # float32 may swap near neighbours: take more, then order them in float64
+    found = []
+    for rows, squared in _blocks(points, points):
+        near = squared.topk(spare, largest=False).indices
+        exact = _exact(points[rows, None], points[near])[:, 0]
+        found.append(exact.kthvalue(k + 1).values)
+    return torch.cat(found)
+
+
+def within_balls(points: Float[Tensor, "n d"], centres: Float[Tensor, "m d"], radius: Float[Tensor, " m"]) -> Tensor:
+    """Whether each point lies in at least one ball, border included: bool (n,)."""
+    reach = radius.square().float()
+    centre = centres.mean(0)
+    scale = (points - centre).square().sum(1).max() + (centres - centre).square().sum(1).max()
+    found = []
+    for rows, squared in _blocks(points, centres):
+        margin = (reach - squared).max(1).values
+        inside = margin > 0
+        close = (margin.abs() <= TIE * scale).nonzero()[:, 0]
+        for i in close.split(64):
+            inside[i] = (_exact(points[rows][i], centres) <= radius).any(1)
+        found.append(inside)
+    return torch.cat(found)
+
+
+def _blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Squared distances in float32, some rows of `a` at a time; centred, which keeps float32's error small."""
+    centre = b.mean(0)
+    a, b = a - centre, b - centre
+    norms = b.square().sum(1)
+    step = max(1, BLOCK // len(b))
+    for start in range(0, len(a), step):
+        part = a[start : start + step]
+        squared = torch.addmm(norms, part, b.T, alpha=-2) + part.square().sum(1, keepdim=True)
+        yield slice(start, start + step), squared
+
+
+def _exact(a: Tensor, b: Tensor) -> Tensor:
+    """float64 distances from differences: 0 for equal rows, the same for a pair wherever it is asked."""
+    return torch.cdist(a.double(), b.double(), compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _enough(features: Tensor, wanted: int) -> None:
+    if len(features) < wanted:
+        raise DataError(f"this needs at least {wanted} pictures on each side; came: {len(features)}")
