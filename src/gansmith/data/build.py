@@ -1,0 +1,206 @@
+"""Decodes a whole listing, in parallel and in order, into one block of uint8 pixels."""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from .decode import PADDED, PADDED_TO, shape
+from .listing import Listing, Unreadable, shown
+from .worker import Result, Worker, WorkerLost, convert_all
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called now and then with how many pictures are done, and how many there are."""
+
+CHUNK = 16  # pictures that travel together
+INLINE = 512  # so few are done sooner than worker processes start
+TOLERATED = 0.05  # share of pictures that may be unusable
+PATIENCE = 120.0  # seconds for one chunk
+SAMPLE = 256  # pictures whose headers decide the size
+
+
+@dataclass
+class Outcome:
+    """What became of the pictures.
+
+    Attributes:
+        used: rows of the listing that are in the block, in order.
+        skipped: (name, reason).
+        facts: how often each of decode.FACTS applied.
+        size, channels: of the block.
+    """
+
+    size: int
+    channels: int = 1
+    used: list[int] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    facts: Counter[str] = field(default_factory=Counter)
+
+
+def choose_size(listing: Listing) -> tuple[int, str]:
+    """The largest power of two that is not above the median short side, from 16 to 256; and why."""
+    step = max(1, len(listing) // SAMPLE)
+    found = [s for s in map(shape, listing.read(range(0, len(listing), step))) if s]
+    if not found:
+        return 16, "no picture could be read"
+    if all(s == (PADDED, PADDED, True) for s in found):
+        return PADDED_TO, f"grey pictures of {PADDED} x {PADDED} are padded to the next power of two"
+    short = sorted(min(s.width, s.height) for s in found)
+    median = short[len(short) // 2]
+    size = min(256, max(16, 1 << (median.bit_length() - 1)))
+    return size, f"the median short side is {median} pixels; the largest power of two up to it, from 16 to 256"
+
+
+def build(
+    listing: Listing, size: int, channels: int | None, file: BinaryIO, workers: int | None, progress: Progress | None
+) -> Outcome:
+    """Writes the pixels of every usable picture to `file` (n size size c), in the order of the listing.
+
+    The result does not depend on the number of workers.
+
+    Raises:
+        DataError: more than 5 % (and more than one) of the pictures are unusable; decoding processes keep dying.
+    """
+    outcome = Outcome(size, channels or 1, skipped=list(listing.absent))
+    total = len(listing) + len(listing.absent)
+    allowed = max(1, math.floor(TOLERATED * total))
+    done, last = 0, time.monotonic()
+    with _converter(listing, size, channels, workers) as results:
+        for rows, chunk in results:
+            for row, result in zip(rows, chunk, strict=True):
+                _take(outcome, listing, row, result, file)
+            if len(outcome.skipped) >= max(10, allowed + 1):
+                raise too_many(listing.place, outcome.skipped, done + len(rows), allowed)
+            done += len(rows)
+            if progress and (time.monotonic() - last > 0.2 or done == len(listing)):
+                progress(done, len(listing))
+                last = time.monotonic()
+    if len(outcome.skipped) > allowed or not outcome.used:
+        raise too_many(listing.place, outcome.skipped, total, allowed)
+    return outcome
+
+
+def too_many(place: str, skipped: list[tuple[str, str]], looked_at: int, allowed: int) -> DataError:
+    first = "; ".join(f"{shown(name)}: {reason}" for name, reason in skipped[:10])
+    return DataError(
+        f"{len(skipped)} of the first {looked_at:,} pictures of {place} cannot be used; at most {allowed} may "
+        f"(5 %, or one). Mend or remove them.\nThe first {min(10, len(skipped))}: {first}"
+    )
+
+
+def _take(outcome: Outcome, listing: Listing, row: int, result: Result, file: BinaryIO) -> None:
+    if isinstance(result, Unreadable):
+        outcome.skipped.append((listing.names[row], str(result)))
+        return
+    pixels = result.pixels
+    if pixels.shape[2] > outcome.channels:
+        _widen(file, outcome, pixels.shape[2])
+    elif pixels.shape[2] < outcome.channels:
+        pixels = np.repeat(pixels, outcome.channels, axis=2)
+    file.write(pixels.tobytes())
+    outcome.used.append(row)
+    outcome.facts.update(result.facts)
+
+
+def _widen(file: BinaryIO, outcome: Outcome, channels: int) -> None:
+    """The first coloured picture came: what was grey so far becomes RGB, from the back so that nothing is lost."""
+    one = outcome.size**2
+    start = file.tell() - one * len(outcome.used)
+    for i in reversed(range(len(outcome.used))):
+        file.seek(start + i * one)
+        grey = np.frombuffer(file.read(one), np.uint8)
+        file.seek(start + i * one * channels)
+        file.write(np.repeat(grey, channels).tobytes())
+    file.seek(start + one * len(outcome.used) * channels)
+    outcome.channels = channels
+
+
+Chunks: TypeAlias = Iterator[tuple[Sequence[int], list[Result]]]
+
+
+@contextmanager
+def _converter(listing: Listing, size: int, channels: int | None, workers: int | None) -> Iterator[Chunks]:
+    """Chunks of results in order, made here or by worker processes."""
+    chunks = [range(i, min(i + CHUNK, len(listing))) for i in range(0, len(listing), CHUNK)]
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = min(len(chunks), count if workers is None else workers)
+    if count == 0 or (workers is None and len(listing) < INLINE):
+        yield ((rows, convert_all(listing.read(rows), size, channels)) for rows in chunks)
+        return
+    crew = [Worker(size, channels, PATIENCE) for _ in range(count)]
+    try:
+        with ThreadPoolExecutor(count) as threads:
+            pending: deque[tuple[Sequence[int], Future[list[Result]]]] = deque()
+            try:
+                yield _in_order(listing, chunks, crew, threads, pending)
+            finally:
+                for _, future in pending:
+                    future.cancel()
+    finally:
+        for worker in crew:
+            worker.close()
+
+
+def _in_order(
+    listing: Listing,
+    chunks: Sequence[Sequence[int]],
+    crew: Sequence[Worker],
+    threads: ThreadPoolExecutor,
+    pending: deque[tuple[Sequence[int], Future[list[Result]]]],
+) -> Chunks:
+    idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+    for worker in crew:
+        idle.put(worker)
+
+    def work(rows: Sequence[int]) -> list[Result]:
+        worker = idle.get()
+        try:
+            return _patiently(worker, listing, rows)
+        finally:
+            idle.put(worker)
+
+    for rows in chunks:
+        pending.append((rows, threads.submit(work, rows)))
+        if len(pending) > 4 * len(crew):
+            done, future = pending.popleft()
+            yield done, future.result()
+    while pending:
+        done, future = pending.popleft()
+        yield done, future.result()
+
+
+def _patiently(worker: Worker, listing: Listing, rows: Sequence[int]) -> list[Result]:
+    """The worker's answer; if it is lost, that of a new one, asked picture by picture so that a culprit is named."""
+    blobs = listing.read(rows)
+    try:
+        return worker(blobs)
+    except WorkerLost:
+        worker.restart()
+    results: list[Result] = []
+    for row, blob in zip(rows, blobs, strict=True):
+        try:
+            results += worker([blob])
+        except WorkerLost:
+            name = shown(listing.names[row])
+            raise DataError(
+                f"the process that decodes pictures died or hung twice, the second time at {name} in {listing.place}. "
+                "Remove that picture if it is to blame; else look for a lack of memory."
+            ) from None
+    return results
+
+
+def as_block(data: bytes | bytearray | memoryview, outcome: Outcome) -> NDArray[np.uint8]:
+    """The bytes that `build` wrote, as (n size size c)."""
+    return np.frombuffer(data, np.uint8).reshape(-1, outcome.size, outcome.size, outcome.channels)
