@@ -269,10 +269,10 @@ def _run_two(recipe: Recipe, source: Source, steps: int, out: Path) -> None:
 
 def _work(order: Mapping[str, Any]) -> None:
     """One of the two processes of `check_two_processes`."""
-    from .recipes import find_recipe
+    from .pipelines import catalogue
 
     torch.set_num_threads(1)
-    recipe = build(find_recipe(order["recipe"]).cls, order["config"])
+    recipe = build(catalogue.find(order["recipe"]), order["config"])
     spec = spec_from_json(order["spec"])
     assert isinstance(spec, ImageSpec)
     runtime = Runtime(2, "cpu")
