@@ -1,0 +1,143 @@
+"""The recipes at equal time on the bundled pictures: which one is the default, and by how much.
+
+Trainings run one after another, alone on the machine; the judging may share it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import gansmith as gs
+from gansmith import checkpoint
+from gansmith.data import open_source
+from gansmith.data.source import Source
+from gansmith.metrics.base import Extractor
+from gansmith.metrics.extractors import load_extractor
+from gansmith.metrics.judge import judge
+from gansmith.nn.features.weights import find_weights
+from gansmith.spec import ImageSpec
+
+from . import machine
+
+DATA, MINUTES, SEED, COUNT = "bundled:fashion-mnist", 3, 0, 10_000
+FOLDER = machine.ROOT / "runs" / "benchmarks"
+CONTENDERS = {
+    "r3gan small": ("r3gan", "small", None),
+    "dcgan paper": ("dcgan", "paper", 128),
+    "dcgan paper, batch 32": ("dcgan", "paper", 32),
+    "dcgan small": ("dcgan", "small", None),
+    "cgan small": ("cgan", "small", None),
+    "gan small": ("gan", "small", None),
+}
+WITH_INCEPTION = ("r3gan small", "dcgan paper", "dcgan paper, batch 32", "dcgan small")
+
+
+def _run_folder(name: str) -> Path:
+    return FOLDER / name.replace(",", "").replace(" ", "-")
+
+
+def train(name: str) -> None:
+    recipe, preset, batch = CONTENDERS[name]
+    command = [sys.executable, "-m", "gansmith", "train", DATA, "--recipe", recipe, "--preset", preset]
+    command += ["--minutes", str(MINUTES), "--seed", str(SEED), "--out", str(_run_folder(name)), "--overwrite"]
+    command += ["--batch", str(batch)] if batch else []
+    subprocess.run(command, check=True)
+
+
+def _real(source: Source) -> Iterator[Tensor]:
+    spec = source.spec
+    assert isinstance(spec, ImageSpec)
+    for start in range(0, len(source), 250):
+        rows = torch.arange(start, min(start + 250, len(source)))
+        yield spec.pixels(source.batch(rows, torch.device("cpu")))
+
+
+def _fake(run: Path) -> Iterator[Tensor]:
+    make = gs.load(run)
+    assert isinstance(make.spec, ImageSpec)
+    for part in make.parts(COUNT, seed=SEED + 1):
+        yield make.spec.pixels(part)
+
+
+def score(name: str, extractor: Extractor, source: Source) -> dict[str, Any]:
+    run = _run_folder(name)
+    figures = judge(
+        _real(source), _fake(run), extractor, split="train", real_key=f"{source.fingerprint}:train:{len(source)}"
+    )
+    state = checkpoint.read_document(checkpoint.newest(run)[0], "state")
+    batch = gs.config.read_yaml(run / "config.yaml")["train"]["batch"]
+    return {
+        "name": name,
+        "batch": batch,
+        "samples": state["step"] * batch,
+        "seconds": state["seconds"],
+        **{f.name: [f.value, f.spread] for f in figures},
+        "protocol": str(figures[0].protocol),
+    }
+
+
+def run() -> None:
+    """Trains all, then judges; `GANSMITH_BENCHMARK_JUDGE_ONLY=1` judges what an earlier call trained."""
+    if not os.environ.get("GANSMITH_BENCHMARK_JUDGE_ONLY"):
+        for name in CONTENDERS:
+            train(name)
+    source = open_source(DATA, size=32)
+    kept = machine.kept("headline") or {}
+    result: dict[str, Any] = {"seed": SEED, "minutes": MINUTES, "inception": kept.get("inception", [])}
+    result["fashion"] = [score(name, load_extractor("fashion"), source) for name in CONTENDERS]
+    machine.keep("headline", result)
+    if find_weights("inception_v3_fid_2015-12-05_fp32.safetensors") is None:
+        return
+    result["inception"] = []
+    for name in WITH_INCEPTION:
+        result["inception"].append(score(name, load_extractor("inception"), source))
+        machine.keep("headline", result)
+
+
+def render(result: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{result['minutes']} minutes of training each, one after another, alone on the machine, seed {result['seed']}, "
+        f"on the 10,000 bundled pictures at 32 px; {COUNT:,} generated pictures against them. "
+        "Bars: FID at most 0.6 times that of `dcgan`'s paper preset, recall at least 1.5 times.",
+    ]
+    for key, title, distance in (("inception", "Inception features", "FID"), ("fashion", "bundled classifier", "FD")):
+        if not result[key]:
+            continue
+        kid = "KID" if distance == "FID" else "KD"
+        floor = result[key][0][f"{distance}-floor"][0]
+        lines += [
+            "",
+            f"**{title}**: `{result[key][0]['protocol']}`; real against real, two halves of 5,000: {floor:.3g}",
+            "",
+            f"| recipe | samples seen | {distance} | 1000 {kid} | precision | recall |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {r['name']} (batch {r['batch']}) | {r['samples']:,} | {r[distance][0]:.1f} | {1000 * r[kid][0]:.1f} "
+            f"| {r['precision'][0]:.3f} | {r['recall'][0]:.3f} |"
+            for r in result[key]
+        ]
+        lines += ["", *_verdict(result[key], distance)]
+    return lines
+
+
+def _verdict(rows: list[dict[str, Any]], distance: str) -> list[str]:
+    by_name = {r["name"]: r for r in rows}
+    if "r3gan small" not in by_name or "dcgan paper" not in by_name:
+        return []
+    ours = by_name["r3gan small"]
+    theirs = [r for n, r in by_name.items() if n.startswith("dcgan paper")]
+    best = min(theirs, key=lambda r: float(r[distance][0]))
+    return [
+        f"r3gan small against {best['name']} (the better of its batches): {distance} "
+        f"{ours[distance][0] / best[distance][0]:.2f} times, recall "
+        f"{ours['recall'][0] / max(best['recall'][0], 1e-9):.2f} times."
+    ]
