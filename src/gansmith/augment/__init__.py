@@ -1,0 +1,1 @@
+"""Augmentations inside the loss: differentiable, batch in, batch out."""

@@ -1,0 +1,97 @@
+"""Adversarial losses as pairs `(d, g)`: pure functions of logits, one value per sample.
+
+    pair             d(real, fake)                          g(fake)
+    minimax          -log s(r) - log(1 - s(f))              log(1 - s(f))       Goodfellow 2014, arXiv:1406.2661
+    non_saturating   -log s(r) - log(1 - s(f))              -log s(f)           the same paper, section 3
+    least_squares    1/2 (r - 1)^2 + 1/2 f^2                1/2 (f - 1)^2       Mao 2016, arXiv:1611.04076
+    hinge            max(0, 1 - r) + max(0, 1 + f)          -f                  Lim & Ye 2017, arXiv:1705.02894
+    wasserstein      f - r                                  -f                  Arjovsky 2017, arXiv:1701.07875
+    relativistic     softplus(f - r)                        softplus(r - f)     Jolicoeur-Martineau 2018,
+                                                            (real logits too)   arXiv:1807.00734 (RpGAN)
+
+s is the logistic function, r and f are D's logits. Logits are (b,), or (b, ...) for a D that judges patches;
+each sample's patches are averaged. Losses are computed in float32 at least, whatever the logits came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+Logits = Float[Tensor, "b *patches"]
+PerSample = Float[Tensor, "b"]
+
+
+class Pair(NamedTuple):
+    """The losses of both players.
+
+    Attributes:
+        d: `(real_logits, fake_logits) -> (b,)`.
+        g: `(fake_logits) -> (b,)`; of `relativistic`, `(fake_logits, real_logits) -> (b,)`.
+    """
+
+    d: Callable[..., Tensor]
+    g: Callable[..., Tensor]
+
+
+def full(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """`x` in float32 if it is in half precision, else `x` itself."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def per_sample(values: Logits) -> PerSample:
+    """The mean of everything that belongs to one sample."""
+    return values.flatten(1).mean(1) if values.ndim > 1 else values
+
+
+def _cross_entropy_d(real: Logits, fake: Logits) -> PerSample:
+    return per_sample(F.softplus(-full(real))) + per_sample(F.softplus(full(fake)))
+
+
+def _minimax_g(fake: Logits) -> PerSample:
+    return per_sample(-F.softplus(full(fake)))
+
+
+def _non_saturating_g(fake: Logits) -> PerSample:
+    return per_sample(F.softplus(-full(fake)))
+
+
+def _least_squares_d(real: Logits, fake: Logits) -> PerSample:
+    return per_sample((full(real) - 1).square() / 2) + per_sample(full(fake).square() / 2)
+
+
+def _least_squares_g(fake: Logits) -> PerSample:
+    return per_sample((full(fake) - 1).square() / 2)
+
+
+def _hinge_d(real: Logits, fake: Logits) -> PerSample:
+    return per_sample(F.relu(1 - full(real))) + per_sample(F.relu(1 + full(fake)))
+
+
+def _wasserstein_d(real: Logits, fake: Logits) -> PerSample:
+    return per_sample(full(fake)) - per_sample(full(real))
+
+
+def _minus_g(fake: Logits) -> PerSample:
+    return per_sample(-full(fake))
+
+
+def _relativistic_d(real: Logits, fake: Logits) -> PerSample:
+    return per_sample(F.softplus(full(fake) - full(real)))
+
+
+def _relativistic_g(fake: Logits, real: Logits) -> PerSample:
+    return per_sample(F.softplus(full(real) - full(fake)))
+
+
+minimax = Pair(_cross_entropy_d, _minimax_g)
+non_saturating = Pair(_cross_entropy_d, _non_saturating_g)
+least_squares = Pair(_least_squares_d, _least_squares_g)
+hinge = Pair(_hinge_d, _minus_g)
+wasserstein = Pair(_wasserstein_d, _minus_g)
+relativistic = Pair(_relativistic_d, _relativistic_g)
