@@ -22,7 +22,7 @@ _WHERE = {
     "Evaluation": "pipelines.evaluate",
     "Generator": "pipelines.generate",
     "GansmithError": "errors",
-    "ImageFolder": "data",
+    "ImageSource": "data",
     "ImageSpec": "spec",
     "Monitor": "training.monitors",
     "Networks": "recipes.base",
@@ -43,7 +43,7 @@ _WHERE = {
 
 if TYPE_CHECKING:
     from .batch import Batch as Batch
-    from .data import ImageFolder as ImageFolder
+    from .data import ImageSource as ImageSource
     from .data import open_source as open_source
     from .data.source import Source as Source
     from .errors import GansmithError as GansmithError
@@ -70,7 +70,7 @@ __all__ = ["__version__", *_WHERE]
 
 def __getattr__(name: str) -> Any:
     """A public name, or the class of a recipe (`gs.R3GAN`), imported when it is first asked for."""
-    if name.startswith("__"):
+    if name not in _WHERE and not name[:1].isupper():  # `from gansmith import config` asks here first, too
         raise AttributeError(f"module 'gansmith' has no attribute {name!r}")
     value = _public(name) if name in _WHERE else _recipe(name)
     globals()[name] = value

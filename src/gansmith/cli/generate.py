@@ -10,7 +10,7 @@ from .options import ABOVE, COUNT, debug, from_file
 from .show import say, warn
 
 
-@click.command("generate")
+@click.command("generate", short_help="Make new examples with a trained run.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-n", "--number", type=COUNT, default=16, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same examples.")

@@ -104,7 +104,7 @@ def _usage(error: click.ClickException) -> str:
 
 def _tell(message: str, code: int, *, once: bool = False) -> int:
     """Writes a message. What every process of a run says alike (`once`) only the first of them tells."""
-    from .show import first_process
+    from ..pipelines.processes import first_process
 
     if first_process() or not once:
         lines = [line for line in message.splitlines() if line.strip()][:3]

@@ -10,7 +10,7 @@ from .options import debug
 from .show import say
 
 
-@click.command("report")
+@click.command("report", short_help="Write a run's report, one HTML file.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write it.  [default: RUN/report.html]")
 @debug

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import shutil
+import textwrap
 from collections.abc import Iterable, Sequence
 
 import click
 
+from ..pipelines.processes import first_process
 
-def first_process() -> bool:
-    """Whether this is the process that speaks: rank 0, or the only one."""
-    global_rank = next((os.environ[name] for name in ("RANK", "SLURM_PROCID") if name in os.environ), None)
-    if global_rank is not None:
-        return global_rank == "0"
-    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK"))
+WIDEST = 120
 
 
 def say(text: str = "") -> None:
@@ -31,22 +27,13 @@ def warn(text: str) -> None:
 
 def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
     """Columns of text; the last one wraps at the terminal's width."""
-    if not first_process():
+    lines = [tuple(header), *map(tuple, rows)] if header else [tuple(row) for row in rows]
+    if not lines:
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    made = Table(box=None, show_header=bool(header), pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    rows = [tuple(row) for row in rows]
-    width = len(header) or max((len(row) for row in rows), default=0)
-    for i in range(width):
-        last = i == width - 1
-        made.add_column(header[i] if header else "", no_wrap=not last, overflow="fold")
-    from rich.text import Text
-
-    for row in rows:
-        made.add_row(*(Text(cell, style="bold" if i == 0 else "") for i, cell in enumerate(row)))
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
-    if not console.is_terminal:
-        console = Console(file=sys.stdout, highlight=False, width=120)
-    console.print(made)
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    room = max(min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST) - indent, 24)
+    for number, line in enumerate(lines):
+        start = "".join(f"{cell:<{width}}  " for cell, width in zip(line, widths, strict=False))
+        text = textwrap.fill(line[-1], room, break_long_words=False).replace("\n", "\n" + " " * indent)
+        say(click.style(start + text, dim=True) if header and number == 0 else start + text)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .. import config
 from ..errors import ConfigError, UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -110,26 +111,41 @@ def find(name: str) -> type[Recipe]:
     return _recipe_in(module, path, wanted)
 
 
-def build(name: str, spec: Spec, preset: str, changes: Mapping[str, str] | Mapping[str, Any] = {}) -> Recipe:
+def build(cls: type[Recipe], spec: Spec, preset: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     """A recipe with its preset for data like `spec`, some fields changed.
 
     Args:
         preset: `paper` or `small`; a file without such a function gives the class's own defaults.
-        changes: fields; values that are text are read as YAML.
+        changes: see `changed`.
 
     Raises:
-        ConfigError: an unknown recipe or field (the nearest name is offered), or a value of the wrong type.
+        ConfigError: see `changed`.
         SpecError: the preset knows nothing for such data.
     """
-    from .. import config
-
-    cls = find(name)
     function: Callable[[Spec], Recipe] | None = getattr(sys.modules[cls.__module__], preset, None)
-    recipe = function(spec) if function else cls()
-    texts = {k: v for k, v in changes.items() if isinstance(v, str)}
-    values = {k: v for k, v in changes.items() if not isinstance(v, str)}
+    return changed(function(spec) if function else cls(), changes or {})
+
+
+def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """A copy with some fields changed; values that are text are read as YAML, as on the command line.
+
+    Raises:
+        ConfigError: an unknown field (the nearest name is offered), or a value of the wrong type.
+    """
+    texts = {name: value for name, value in changes.items() if isinstance(value, str)}
+    others = {name: value for name, value in changes.items() if not isinstance(value, str)}
     recipe = config.override(recipe, texts, where="recipe") if texts else recipe
-    return config.build(cls, {**config.to_dict(recipe), **values}, where="recipe") if values else recipe
+    values = {**config.to_dict(recipe), **others}
+    return config.build(type(recipe), values, where="recipe") if others else recipe
+
+
+def name_of(cls: type[Recipe]) -> str:
+    """The name that finds a recipe's class again: its file's in the catalogue, else `FILE.py:NAME`."""
+    package, _, module = cls.__module__.rpartition(".")
+    if package == "gansmith.recipes":
+        return module
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return f"{file}:{cls.__name__}" if file else cls.__name__
 
 
 def presets(cls: type[Recipe]) -> list[str]:

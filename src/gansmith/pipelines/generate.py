@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -15,11 +15,11 @@ from .. import __version__, checkpoint
 from ..batch import Batch
 from ..config import build, to_dict
 from ..errors import ConfigError, RunFolderError, UserError
-from ..recipes.base import Context, Networks, Recipe, fold
+from ..recipes.base import Networks, Recipe, sample
 from ..spec import Spec, spec_from_json
 from . import catalogue
 
-PART = 64  # examples in one pass of the generator
+PART = 256  # examples in one pass of the generator
 GRID_MOST = 1024
 
 
@@ -111,21 +111,18 @@ class Generator:
         self, n: int, *, seed: int = 0, label: str | None = None, truncation: float | None = None
     ) -> Iterator[Batch]:
         """The same `n` examples in parts, for more than memory holds."""
-        settings = self._truncation(truncation)
-        device = next(self.nets.parameters()).device
+        recipe = self._truncated(truncation)
         for start in range(0, n, PART):
-            request = self.spec.request(min(PART, n - start), label=label, start=start).to(device)
-            context = Context(seed=fold(seed, "generate"), row=start, device=device)
-            with torch.no_grad():
-                yield self.recipe.generate(self.nets, request, context, **settings).to("cpu")
+            request = self.spec.request(min(PART, n - start), label=label, start=start)
+            yield sample(recipe, self.nets, request, seed=seed).to("cpu")
 
-    def _truncation(self, value: float | None) -> dict[str, Any]:
-        """Handed to a recipe whose `generate` takes it; refused elsewhere, for it would be ignored in silence."""
-        if value is None or value == 1.0:
-            return {}
-        if "truncation" not in inspect.signature(self.recipe.generate).parameters:
+    def _truncated(self, value: float | None) -> Recipe:
+        """The recipe with this truncation, which is a field of those that know how; refused elsewhere."""
+        if value is None:
+            return self.recipe
+        if "truncation" not in to_dict(self.recipe):
             raise UserError(f"the recipe {self.name} has no truncation; leave it out, this was: {value:g}")
-        return {"truncation": value}
+        return replace(self.recipe, truncation=value)  # type: ignore[call-arg]
 
     def to(self, device: str | torch.device) -> Generator:
         """Moves the networks; further samples are made there."""
@@ -161,10 +158,7 @@ class Generator:
     def _preview(self) -> tuple[Samples, list[str]]:
         """A grid, and the names of the networks that took part in making it (a discriminator does not)."""
         used: set[str] = set()
-        hooks = [
-            net.register_forward_hook(lambda *_, name=name: used.add(name))
-            for name, net in self.nets.items()
-        ]
+        hooks = [net.register_forward_hook(lambda *_, name=name: used.add(name)) for name, net in self.nets.items()]
         try:
             return self(64), [name for name in self.nets if name in used]
         finally:

@@ -120,8 +120,9 @@ def grids(record: Record) -> list[dict[str, Any]]:
 
 
 def judged(record: Record) -> list[dict[str, Any]]:
-    """The newest value of each figure with its protocol; an evaluation counts more than a quick look in passing."""
-    newest = {str(m.get("name")): m for m in [*record.metrics(), *record.evaluation] if "value" in m}
+    """The figures of the last evaluation, or else the newest quick ones, with their protocols."""
+    told = record.evaluation or [m for m in record.metrics() if "value" in m]
+    newest = {str(m["name"]): m for m in told}
     return [
         {
             "name": name,

@@ -132,4 +132,5 @@ def _evaluation(folder: Path) -> list[dict[str, Any]]:
         content = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    return list(content) if isinstance(content, list) else []
+    figures = content.get("figures") if isinstance(content, dict) else None
+    return list(figures) if isinstance(figures, list) else []

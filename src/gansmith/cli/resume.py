@@ -1,0 +1,50 @@
+"""`gansmith resume RUN`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import ABOVE, COUNT, debug, from_file
+from .show import say
+
+
+@click.command("resume", short_help="Go on with a run.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--samples", type=COUNT, help="A new length of the whole run, in samples.")
+@click.option("--minutes", type=ABOVE, help="A new length of the whole run, by the clock.")
+@click.option("--devices", type=COUNT, help="GPUs, or processes on a CPU.")
+@click.option("--data", help="Where the data are now, if they have moved.")
+@click.option("--accept-data-change", is_flag=True, help="Go on although the data have changed.")
+@from_file
+@debug
+@click.pass_context
+def command(
+    ctx: click.Context,
+    run: Path,
+    samples: int | None,
+    minutes: float | None,
+    devices: int | None,
+    data: str | None,
+    accept_data_change: bool,
+    recipe: str | None,
+) -> None:
+    """Go on with a run, from its newest undamaged checkpoint.
+
+    On a CPU the result is the same, to the bit, as if it had never stopped.
+    """
+    if samples and minutes:
+        raise click.UsageError("the length of a run is either --samples or --minutes: give one of them", ctx)
+    from ..pipelines.train import resume
+
+    resume(
+        run,
+        data=data,
+        recipe=recipe,
+        accept_data_change=accept_data_change,
+        samples=samples,
+        minutes=minutes,
+        devices=devices,
+    )
+    say(f"done. The run is in {run}; its report is {run / 'report.html'}")
