@@ -104,8 +104,8 @@ def run() -> None:
 
 def render(result: dict[str, Any]) -> list[str]:
     lines = [
-        f"{result['minutes']} minutes of training each, one after another, alone on the machine, seed {result['seed']}, "
-        f"on the 10,000 bundled pictures at 32 px; {COUNT:,} generated pictures against them. "
+        f"{result['minutes']} minutes of training each, one after another, alone on the machine, "
+        f"seed {result['seed']}, on the 10,000 bundled pictures at 32 px; {COUNT:,} generated pictures against them. "
         "Bars: FID at most 0.6 times that of `dcgan`'s paper preset, recall at least 1.5 times.",
     ]
     for key, title, distance in (("inception", "Inception features", "FID"), ("fashion", "bundled classifier", "FD")):

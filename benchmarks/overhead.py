@@ -152,7 +152,8 @@ def render(result: dict[str, Any]) -> list[str]:
     ]
     lines += [
         f"| {r['size']} px, width {r['width']}, batch {r['batch']} | {r['samples_per_second']:.0f} "
-        f"| {r['against_bare']:.3f} ({r['against_bare_spread']}) | {r['against_naive']:.2f} ({r['against_naive_spread']}) |"
+        f"| {r['against_bare']:.3f} ({r['against_bare_spread']}) "
+        f"| {r['against_naive']:.2f} ({r['against_naive_spread']}) |"
         for r in result["rows"]
     ]
     return lines
