@@ -81,6 +81,7 @@ class Figure:
         return {"name": self.name, "value": self.value, "spread": self.spread, "protocol": str(self.protocol)}
 
 
+@runtime_checkable
 class Metric(Protocol):
     """A streaming metric over features: feed both sides in parts of any size, merge processes, compute.
 

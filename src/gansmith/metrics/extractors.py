@@ -37,7 +37,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
 
 
 def load_extractor(
-    name: str | Extractor,
+    name: str | Extractor | nn.Module,
     *,
     weights: str | Path | None = None,
     resize: str | None = None,
