@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import queue
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,11 @@ from .worker import Result, Worker, WorkerLost, convert_all
 Progress: TypeAlias = Callable[[int, int], None]
 """Called now and then with how many pictures are done, and how many there are."""
 
+File: TypeAlias = io.BufferedRandom | io.BytesIO
+"""What pixels are written to; read back only where grey has to become RGB."""
+
 CHUNK = 16  # pictures that travel together
-INLINE = 512  # so few are done sooner than worker processes start
+INLINE = 128  # so few are done sooner than worker processes start
 TOLERATED = 0.05  # share of pictures that may be unusable
 PATIENCE = 120.0  # seconds for one chunk
 SAMPLE = 256  # pictures whose headers decide the size
@@ -64,7 +68,7 @@ def choose_size(listing: Listing) -> tuple[int, str]:
 
 
 def build(
-    listing: Listing, size: int, channels: int | None, file: BinaryIO, workers: int | None, progress: Progress | None
+    listing: Listing, size: int, channels: int | None, file: File, workers: int | None, progress: Progress | None
 ) -> Outcome:
     """Writes the pixels of every usable picture to `file` (n size size c), in the order of the listing.
 
@@ -100,7 +104,7 @@ def too_many(place: str, skipped: list[tuple[str, str]], looked_at: int, allowed
     )
 
 
-def _take(outcome: Outcome, listing: Listing, row: int, result: Result, file: BinaryIO) -> None:
+def _take(outcome: Outcome, listing: Listing, row: int, result: Result, file: File) -> None:
     if isinstance(result, Unreadable):
         outcome.skipped.append((listing.names[row], str(result)))
         return
@@ -114,7 +118,7 @@ def _take(outcome: Outcome, listing: Listing, row: int, result: Result, file: Bi
     outcome.facts.update(result.facts)
 
 
-def _widen(file: BinaryIO, outcome: Outcome, channels: int) -> None:
+def _widen(file: File, outcome: Outcome, channels: int) -> None:
     """The first coloured picture came: what was grey so far becomes RGB, from the back so that nothing is lost."""
     one = outcome.size**2
     start = file.tell() - one * len(outcome.used)

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -26,7 +26,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .build import Outcome
+from .build import File, Outcome
 from .listing import shown
 
 PIXELS, INDEX = "pixels.npy", "index.json"
@@ -103,7 +103,7 @@ def look_up(root: Path, key: str) -> Cached | None:
     return Cached(folder, pixels, outcome) if pixels.shape == wanted and pixels.dtype == np.uint8 else None
 
 
-def make(root: Path, key: str, build: Callable[[BinaryIO], Outcome], expected_bytes: int) -> tuple[Cached, bool]:
+def make(root: Path, key: str, build: Callable[[File], Outcome], expected_bytes: int) -> tuple[Cached, bool]:
     """The entry of this key, made by `build` if it is not there yet; and whether it was made now.
 
     Raises:
@@ -141,7 +141,7 @@ def key_of(stamp: str, size: int, channels: int | None) -> str:
     return f"{stamp[:40]}-{size}-{channels or 'auto'}"
 
 
-def _fill(folder: Path, build: Callable[[BinaryIO], Outcome]) -> Outcome:
+def _fill(folder: Path, build: Callable[[File], Outcome]) -> Outcome:
     with (folder / PIXELS).open("w+b") as file:
         blank = _header(0, 1, 1)
         file.write(blank)

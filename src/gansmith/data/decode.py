@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 VERSION = 1  # counts up whenever the same file would give other pixels; part of the cache key
 MAX_PIXELS = 1 << 27  # 134 million; below Pillow's own error limit, so that ours is the one that speaks
 # EPS is left out because Pillow hands it to Ghostscript, which runs programs.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA")
+KNOWN = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA")
+Image.init()
+FORMATS = tuple(f for f in KNOWN if f in Image.OPEN)  # Pillow can be built without some
 ORIENTATION = 0x0112
 PADDED = 28  # side of the MNIST family; 28 is no power of two, 32 is
 PADDED_TO = 32

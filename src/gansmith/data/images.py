@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from ..batch import Batch
 from ..errors import DataError
 from ..spec import ImageSpec, Spec
-from .build import Outcome, Progress, as_block, build, choose_size
+from .build import File, Outcome, Progress, as_block, build, choose_size
 from .cache import cache_root, key_of, look_up, make
 from .decode import FACTS, PADDED, PADDED_TO, VERSION
 from .find import list_pictures
@@ -223,7 +223,7 @@ class ImageSource:
 
 
 def _build(
-    listing: Listing, size: int, channels: int | None, workers: int | None, progress: Progress | None, file: BinaryIO
+    listing: Listing, size: int, channels: int | None, workers: int | None, progress: Progress | None, file: File
 ) -> Outcome:
     return build(listing, size, channels, file, workers, progress)
 

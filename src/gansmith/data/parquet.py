@@ -104,7 +104,7 @@ class _Table:
         self.column = _picture_column(schema, files[0])
         self._label = next((c for c in LABEL_COLUMNS if c in schema.names), None)
         self._schema = schema
-        self._held: OrderedDict[int, list[Any]] = OrderedDict()
+        self._held: OrderedDict[int, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -134,7 +134,7 @@ class _Table:
                 blobs.append(Unreadable(f"its part of the parquet file is damaged: {e}"))
         return blobs
 
-    def _group(self, group: int) -> list[Any]:
+    def _group(self, group: int) -> Any:
         with self._lock:  # a ParquetFile serves one thread at a time
             if group not in self._held:
                 file, number = self._groups[group]
