@@ -11,7 +11,7 @@ import pytest
 import torch
 
 if "gansmith" not in sys.modules:  # a plug-in may have been first; then shapes are not checked, and nothing breaks
-    jaxtyping.install_import_hook("gansmith", "beartype.beartype")
+    jaxtyping.install_import_hook("gansmith", "typechecker.checked")
 
 torch.set_num_threads(1)
 

@@ -57,8 +57,8 @@ def command(
     say(f"{found.extractor}\n")
     for figure in found.figures:
         spread = "" if figure.spread is None else f" ± {figure.spread:.3g}"
-        say(f"{figure.name:<12} {figure.value:.4g}{spread}")
-        say(f"{'':<12} {figure.protocol}")
+        say(f"{figure.name}-{figure.protocol.extractor} {figure.value:.4g}{spread}")
+        say(f"    {figure.protocol}")
     if found.written:
         say(f"\nwrote {found.written}")
 

@@ -69,11 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BaseException as error:
         if "--debug" in arguments and not isinstance(error, click.ClickException | SystemExit | click.Abort):
             raise
-        code = _explain(error)
+        code = _explain(error, arguments)
     sys.exit(code)
 
 
-def _explain(error: BaseException) -> int:
+def _explain(error: BaseException, arguments: Sequence[str]) -> int:
     """Tells an error in one to three lines on stderr and returns the exit code."""
     match error:
         case SystemExit():
@@ -83,16 +83,16 @@ def _explain(error: BaseException) -> int:
         case click.ClickException():
             return _tell(_usage(error), 2)
         case GansmithError():
-            text = f"{error}\n{_again(error)}" if hasattr(error, "arguments") else str(error)
+            text = f"{error}\n{_again(error, arguments)}" if hasattr(error, "arguments") else str(error)
             return _tell(text, error.exit_code, once=error.exit_code == 2)
         case _:
             kind = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
             return _tell(f"{kind[:500]}\nthis is a bug in gansmith; run it again with --debug to see where", 1)
 
 
-def _again(error: GansmithError) -> str:
+def _again(error: GansmithError, arguments: Sequence[str]) -> str:
     """The command that was given, with what it lacked."""
-    return shlex.join(["gansmith", *sys.argv[1:], *getattr(error, "arguments", [])])
+    return shlex.join(["gansmith", *arguments, *getattr(error, "arguments", [])])
 
 
 def _usage(error: click.ClickException) -> str:

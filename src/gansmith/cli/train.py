@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def command(ctx: click.Context, /, data: str, fields: tuple[str, ...], dry_run: 
         say("nothing was trained: this was a dry run")
         return
     say(f"done. The run is in {run}; its report is {run / 'report.html'}")
-    say(f"next: gansmith generate {run} -n 64 --out samples/")
+    say(f"next: {shlex.join(['gansmith', 'generate', str(run), '-n', '64', '--out', 'samples'])}")
 
 
 def show(prepared: Prepared) -> None:

@@ -74,7 +74,7 @@ def facts(record: Record) -> list[tuple[str, str]]:
         ("recipe", name),
         ("data", about.get("data")),
         ("one example", ", ".join(_spec_facts(spec)) or None),
-        ("samples seen", charts.count(float(last["samples"])) if "samples" in last else None),
+        ("samples seen", f"{int(last['samples']):,}" if "samples" in last else None),
         ("training time", duration(last.get("seconds"))),
         ("seed", train.get("seed")),
         ("precision", train.get("precision")),
@@ -137,7 +137,7 @@ def judged(record: Record) -> list[dict[str, Any]]:
 def panels(record: Record) -> list[str]:
     """The charts: losses of each phase, logits, gradient norms, judgements, and what else was reported."""
     groups: dict[str, dict[str, charts.Points]] = {}
-    for name, points in record.curves().items():
+    for name, points in sorted(record.curves().items()):
         groups.setdefault(panel(name), {})[name] = points
     for name, points in _over_time(record.metrics()).items():
         groups[f"Judged in passing: {name}"] = {name: points}

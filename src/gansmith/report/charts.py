@@ -93,8 +93,8 @@ def count(value: float) -> str:
     """A count as people write it: 1.5M, 200k, 950."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
-            return f"{value / unit:.4g}{letter}"
-    return f"{value:.4g}"
+            return f"{value / unit:.3g}{letter}"
+    return f"{value:.3g}"
 
 
 def _grid(x_axis: Axis, y_axis: Axis) -> str:
