@@ -66,8 +66,19 @@ def convert(blob: Blob, size: int, channels: int | None) -> Converted:
     """
     if isinstance(blob, Unreadable):
         raise blob
+    try:
+        with warnings.catch_warnings():  # what Pillow warns of, the facts say in our words
+            warnings.simplefilter("ignore")
+            return _convert(blob, size, channels)
+    except Unreadable:
+        raise
+    except Exception as e:  # damaged data make Pillow raise nearly anything
+        raise Unreadable(_reason(e)) from e
+
+
+def _convert(blob: bytes | NDArray[np.uint8], size: int, channels: int | None) -> Converted:
     facts: list[str] = []
-    picture = _from_array(blob) if isinstance(blob, np.ndarray) else _open(blob, facts)
+    picture = _from_array(blob) if isinstance(blob, np.ndarray) else _upright(blob, facts)
     picture = _square(_to_mode(picture, channels, facts), size, facts)
     pixels = np.asarray(picture, dtype=np.uint8)
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
@@ -125,18 +136,11 @@ def _reason(error: Exception) -> str:
     return f"cannot be decoded: {text or type(error).__name__}"
 
 
-def _open(data: bytes, facts: list[str]) -> Picture:
-    """The first frame, upright, with its pixels loaded."""
+def _upright(data: bytes, facts: list[str]) -> Picture:
+    """The first frame, turned as its EXIF data ask, with its pixels loaded."""
     picture = _header(data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _upright(picture, facts)
-    except Exception as e:  # damaged data make Pillow raise nearly anything
-        raise Unreadable(_reason(e)) from e
-
-
-def _upright(picture: Picture, facts: list[str]) -> Picture:
+    if picture.format == "PNG":  # decoding alone does not look at the checksums of the pixels
+        Image.open(io.BytesIO(data), formats=("PNG",)).verify()
     # An MPO is a phone's JPEG with a second view behind it: neither animated nor worth a word.
     if picture.format != "MPO" and getattr(picture, "is_animated", False):
         facts.append("first_frame")
