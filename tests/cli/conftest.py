@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gansmith.cli.main import main
 from PIL import Image
+
+from gansmith.cli.main import main
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ Cli = Callable[..., Result]
 def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Runs a command in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gansmith.pipelines.watch.EXAMPLES", 64)  # of the quick scores
 
     def run(*arguments: object) -> Result:
         capsys.readouterr()

@@ -24,6 +24,7 @@ from ..spec import ImageSpec, Spec
 from ..training import folder
 from ..training.journal import Journal
 from .generate import Generator, load
+from .paths import native, readable
 from .train import run_settings
 
 PART = 256
@@ -123,7 +124,7 @@ def _data_name(run: Path, data: Any, settings: dict[str, Any]) -> str:
         raise RunFolderError(f"no such run folder, nor folder of pictures: {run}")
     if not name:
         raise DataError(f"say which pictures are the real ones: gansmith evaluate {run} --data PICTURES")
-    return str(name)
+    return native(str(name))
 
 
 def _generated(make: Generator, n: int, seed: int) -> tuple[ImageSpec, Iterator[Tensor]]:
@@ -162,7 +163,7 @@ def _keep(run: Path, figures: Sequence[Figure], data: str, settings: dict[str, A
     """Writes the figures to evaluation.json, to the log, and into the report."""
     step_folder, _ = checkpoint.newest(run)
     state = checkpoint.read_document(step_folder, "state")
-    document = {"checkpoint": step_folder.name, "data": data, "figures": [f.to_json() for f in figures]}
+    document = {"checkpoint": step_folder.name, "data": readable(data), "figures": [f.to_json() for f in figures]}
     path = run / folder.EVALUATION
     try:
         write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")

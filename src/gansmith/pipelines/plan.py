@@ -30,6 +30,8 @@ class Machine:
         memory: bytes on one of them.
         bf16: whether it computes in bfloat16.
         cores: CPU cores that this process may use.
+        launched: processes that a launcher (torchrun) started on this machine; 0 without one.
+        world: processes of the run on all machines.
     """
 
     card: str | None = None
@@ -37,6 +39,8 @@ class Machine:
     memory: int = 0
     bf16: bool = False
     cores: int = 1
+    launched: int = 0
+    world: int = 1
 
 
 @dataclass(frozen=True)
@@ -106,11 +110,13 @@ def look() -> Machine:
     import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    launched = int(os.environ.get("LOCAL_WORLD_SIZE", 0)) if "TORCHELASTIC_RUN_ID" in os.environ else 0
+    world = int(os.environ["WORLD_SIZE"]) if launched else 1
     if not torch.cuda.is_available():
-        return Machine(cores=cores)
+        return Machine(cores=cores, launched=launched, world=world)
     first = torch.cuda.get_device_properties(0)
     bf16 = torch.cuda.is_bf16_supported()
-    return Machine(first.name, torch.cuda.device_count(), first.total_memory, bf16, cores)
+    return Machine(first.name, torch.cuda.device_count(), first.total_memory, bf16, cores, launched, world)
 
 
 def choose(facts: Facts, machine: Machine, wishes: Wishes) -> Plan:
@@ -191,7 +197,8 @@ def _batch(facts: Facts, machine: Machine, wishes: Wishes, devices: int, size: i
     batch, why = usual, "small, for many steps in little time" if usual == 32 else "as the papers have it"
     if batch > facts.count:
         batch, why = _power_below(facts.count), f"there are only {_examples(facts.count)}"
-    return Choice("batch", str(max(batch // devices, 1) * devices), why)
+    processes = max(devices, machine.world)
+    return Choice("batch", str(max(batch // processes, 1) * processes), why)
 
 
 def _length(machine: Machine, wishes: Wishes) -> tuple[Choice, int | None, float | None]:
@@ -206,6 +213,8 @@ def _length(machine: Machine, wishes: Wishes) -> tuple[Choice, int | None, float
 
 
 def _devices(machine: Machine, wishes: Wishes) -> Choice:
+    if machine.launched:
+        return Choice("devices", str(machine.launched), f"torchrun started them, {machine.world} in all")
     if wishes.devices:
         return Choice("devices", str(wishes.devices), ASKED)
     if machine.cards > 1:

@@ -24,6 +24,7 @@ from ..training.trainer import Trainer
 from . import catalogue, plan
 from .generate import recipe_class
 from .look import Seen, look_at
+from .paths import native, readable
 from .processes import first_process
 from .transfer import Transfer
 from .watch import default_monitors
@@ -162,7 +163,8 @@ def resume(
     train_config = _lengthened(config.build(TrainConfig, settings["train"], where="train"), samples, minutes, devices)
     _refuse_done(run, train_config)
     about = settings.get("about") or {}
-    given = data if data is not None else about.get("data")
+    kept = about.get("data")
+    given = data if data is not None or kept is None else native(kept)
     if given is None:
         raise RunFolderError(
             f"{run} was trained on data that were no file; hand them over again: gs.resume(run, data=...)"
@@ -335,14 +337,14 @@ def _where(data: Any) -> str | None:
     """What finds the data again from any folder; None for data that came as Python objects."""
     if not isinstance(data, str | Path):
         return None
-    return str(Path(data).resolve()) if Path(data).exists() else str(data)
+    return readable(Path(data).resolve()) if Path(data).exists() else str(data)
 
 
 def _command() -> list[str]:
     """The command line, where there was one."""
     program = Path(sys.argv[0])
     own = program.name == "gansmith" or (program.name == "__main__.py" and program.parent.name == "gansmith")
-    return ["gansmith", *sys.argv[1:]] if own else []
+    return ["gansmith", *map(readable, sys.argv[1:])] if own else []
 
 
 def run_settings(run: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -47,7 +48,7 @@ def render(record: Record) -> str:
     environment.filters["count"] = lambda v: charts.count(float(v))
     page = environment.get_template("report.html.j2")
     return page.render(
-        title=record.folder.resolve().name,
+        title=os.fsencode(record.folder.resolve().name).decode("utf-8", "replace"),
         facts=facts(record),
         grids=grids(record),
         figures=judged(record),
