@@ -86,10 +86,12 @@ def _write_failure(folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], er
     text = f"could not save {folder}: {error}"
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
         free = shutil.disk_usage(_existing(folder)).free
-        text = (
-            f"could not save {folder}: the disk is full. It needs {need / 1e6:.1f} MB and {free / 1e6:.1f} MB are free"
-        )
+        text = f"could not save {folder}: the disk is full. It needs {_size(need)} and {_size(free)} are free"
     return f"{text}\nearlier checkpoints are untouched; make room or change permissions, then: gansmith resume"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} KB"
 
 
 def _existing(path: Path) -> Path:
@@ -113,7 +115,7 @@ def digest(path: Path) -> str:
 def damage(folder: Path) -> str | None:
     """What is wrong with a checkpoint, or None if every file is there and has the digest it was written with."""
     try:
-        digests = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+        digests = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"])
     except FileNotFoundError:
         return f"{folder.name} has no {MANIFEST}: it was not finished"
     except (OSError, ValueError, KeyError, TypeError):

@@ -119,3 +119,86 @@ class Toy(Recipe):
 
     def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
         return Batch(x=nets.G(ctx.randn(request, self.latent)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormToy(Toy):
+    """With batch normalisation in both networks, so that there are buffers, and examples that see each other."""
+
+    def networks(self, spec: Spec) -> Networks:
+        assert isinstance(spec, PointSpec)
+
+        def mlp(i: int, o: int) -> nn.Sequential:
+            return nn.Sequential(
+                nn.Linear(i, self.width), nn.BatchNorm1d(self.width), nn.Softplus(), nn.Linear(self.width, o)
+            )
+
+        D = nn.Sequential(*mlp(spec.dim, 1), nn.Flatten(0))
+        return Networks({"G": mlp(self.latent, spec.dim), "D": D, "E": mlp(spec.dim, self.latent)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusedToy(Toy):
+    """With an optimizer that can skip a step without the host's knowing."""
+
+    def optimizer(self, name: str, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(params, self.lr, (0.5, 0.99), fused=True)
+
+
+def train(out: Path, *, recipe: Recipe | None = None, source: Any = None, before: Any = None, **options: Any) -> Any:
+    """Trains a toy for `steps` steps of 32 and returns the trainer.
+
+    Args:
+        before: called with the trainer before it starts.
+        options: of TrainConfig (`tick` and `save_every` are counted in steps here), else of Trainer.
+    """
+    trainer = prepare(out, recipe=recipe, source=source, **options)
+    if before is not None:
+        before(trainer)
+    trainer.fit()
+    return trainer
+
+
+def prepare(out: Path, *, recipe: Recipe | None = None, source: Any = None, **options: Any) -> Any:
+    """The trainer that `train` uses."""
+    from gansmith.training.config import TrainConfig
+    from gansmith.training.trainer import Trainer
+
+    batch, steps = options.pop("batch", 32), options.pop("steps", 40)
+    settings: dict[str, Any] = {
+        "batch": batch,
+        "samples": batch * steps,
+        "tick": batch * options.pop("tick", 10),
+        "save_every": batch * options.pop("save_every", 20),
+    }
+    settings |= {k: options.pop(k) for k in list(options) if k in TrainConfig.__dataclass_fields__}
+    return Trainer(recipe or Toy(), source or Points(), TrainConfig(**settings), out=out, **options)
+
+
+def everything(trainer: Any) -> dict[str, Tensor]:
+    """All tensors of a trainer: weights, buffers, averages, moments, what the guard and the figures remember."""
+    parts = {**trainer.nets, **{f"{n}.ema": net for n, net in trainer.averages.nets.items()}}
+    tensors = {f"{name}.{k}": v for name, net in parts.items() for k, v in net.state_dict().items()}
+    for trains, optimizer in trainer.optimizers.items():
+        for index, entries in optimizer.state_dict()["state"].items():
+            tensors |= {f"optim.{'+'.join(trains)}.{index}.{k}": torch.as_tensor(v) for k, v in entries.items()}
+    tensors |= {f"guard.{name}": history.state for name, history in trainer.guard.histories.items()}
+    tensors |= {f"figures.{k}": torch.tensor(v, dtype=torch.float64) for k, v in trainer.figures.to_json().items()}
+    return {name: value.detach().clone() for name, value in tensors.items()}
+
+
+def assert_same(a: Mapping[str, Tensor], b: Mapping[str, Tensor], *, close: bool = False) -> None:
+    """Equal to the bit, or nearly so where the order of additions differs."""
+    assert a.keys() == b.keys()
+    for name in a:
+        if close:
+            torch.testing.assert_close(a[name], b[name], rtol=2e-3, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
+        else:
+            assert torch.equal(a[name], b[name]), name
+
+
+def events(out: Path, *kinds: str) -> list[dict[str, Any]]:
+    """The log's entries of these kinds, without the clock."""
+    from gansmith.training.journal import read
+
+    return [{k: v for k, v in e.items() if k != "seconds"} for e in read(out / "log.jsonl") if e["event"] in kinds]

@@ -35,15 +35,16 @@ class Networks(nn.ModuleDict):
     @contextmanager
     def only(self, names: tuple[str, ...]) -> Iterator[list[nn.Parameter]]:
         """Within, gradients reach the parameters of the named networks and no others."""
-        before = [(p, p.requires_grad) for p in self.parameters()]
-        for name, net in self.items():
-            if name not in names:
-                net.requires_grad_(False)
+        trained = dict.fromkeys(p for n in names for p in self[n].parameters() if p.requires_grad)
+        frozen = [p for n, net in self.items() if n not in names for p in net.parameters() if p.requires_grad]
+        frozen = [p for p in frozen if p not in trained]
+        for p in frozen:
+            p.requires_grad_(False)
         try:
-            yield [p for n in names for p in self[n].parameters() if p.requires_grad]
+            yield list(trained)
         finally:
-            for p, required in before:
-                p.requires_grad_(required)
+            for p in frozen:
+                p.requires_grad_(True)
 
 
 @dataclass

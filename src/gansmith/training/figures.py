@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
 
 class Figures:
-    """Sums and counts by name. `add` costs no synchronisation; `read` costs one, and one collective."""
+    """Sums by name, in one row of numbers for each set of names that is reported together.
+
+    `add` costs no synchronisation; `read` costs one, and one collective.
+    """
 
     def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, Tensor] = {}
+        self._rows: dict[tuple[str, ...], Tensor] = {}  # the sum of each name, then how often
 
-    def add(self, name: str, value: Tensor, accepted: Tensor) -> None:
-        """Adds a scalar tensor; `accepted` (bool scalar) is False for a skipped batch, which leaves no trace."""
-        value = torch.where(accepted, value.detach().double(), 0.0)
-        count = accepted.double()
-        if name in self._sums:
-            self._sums[name], self._counts[name] = self._sums[name] + value, self._counts[name] + count
-        else:
-            self._sums[name], self._counts[name] = value, count
-
-    def add_all(self, prefix: str, values: Mapping[str, Iterable[Tensor]], accepted: Tensor) -> None:
-        for name, entries in values.items():
-            for value in entries:
-                self.add(f"{prefix}/{name}", value, accepted)
+    def add(self, prefix: str, values: Mapping[str, Tensor], accepted: Tensor) -> None:
+        """Adds scalar tensors; `accepted` (bool scalar) is False for a skipped batch, which leaves no trace."""
+        names = tuple(f"{prefix}/{name}" for name in values)
+        row = torch.stack([*(value.detach().float() for value in values.values()), accepted.float()])
+        row = torch.where(accepted, row, 0.0).double()
+        self._rows[names] = self._rows[names] + row if names in self._rows else row
 
     def read(self, total: Callable[[Tensor], Tensor]) -> dict[str, float]:
         """Means since the last read, over all processes (`total` sums over them); empties the sums."""
-        names = sorted(self._sums)
-        if not names:
+        groups = sorted(self._rows)
+        if not groups:
             return {}
-        both = torch.stack([*(self._sums[n] for n in names), *(self._counts[n] for n in names)])
+        numbers = total(torch.cat([self._rows[names] for names in groups])).tolist()
         self.clear()
-        sums, counts = total(both).view(2, -1).tolist()
-        return {n: s / c for n, s, c in zip(names, sums, counts, strict=True) if c > 0}
+        sums: dict[str, list[float]] = {}
+        for names in groups:
+            *row, count = numbers[: len(names) + 1]
+            numbers = numbers[len(names) + 1 :]
+            for name, value in zip(names, row, strict=True):
+                so_far = sums.get(name, (0.0, 0.0))
+                sums[name] = [so_far[0] + value, so_far[1] + count]
+        return {name: value / count for name, (value, count) in sorted(sums.items()) if count > 0}
 
     def clear(self) -> None:
-        self._sums, self._counts = {}, {}
+        self._rows = {}
 
     def to_json(self) -> dict[str, list[float]]:
-        return {n: [float(self._sums[n]), float(self._counts[n])] for n in self._sums}
+        return {"|".join(names): row.tolist() for names, row in self._rows.items()}
 
     def from_json(self, data: Mapping[str, list[float]], device: torch.device) -> None:
-        pairs = {n: torch.tensor(pair, dtype=torch.float64, device=device) for n, pair in data.items()}
-        self._sums = {n: pair[0] for n, pair in pairs.items()}
-        self._counts = {n: pair[1] for n, pair in pairs.items()}
+        self._rows = {
+            tuple(names.split("|")): torch.tensor(row, dtype=torch.float64, device=device)
+            for names, row in data.items()
+        }

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ _OURS = (CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD, EVALUATION)
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a run lives there (its settings or a checkpoint)."""
-    return (folder / CONFIG).exists() or bool(checkpoint.steps(folder))
+    """Whether a run lives there: a checkpoint. One that ended before its first has left nothing to go on with."""
+    return bool(checkpoint.steps(folder))
 
 
 def refuse_taken(folder: Path) -> None:
@@ -66,18 +66,35 @@ def locked(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / ".lock", timeout=0)
         lock.acquire()
     except Timeout:
-        who = owner.read_text(encoding="utf-8").strip() if owner.exists() else "another process"
-        raise RunFolderError(f"{folder} is in use by {who}; wait for it, stop it, or choose another --out") from None
+        raise RunFolderError(
+            f"{folder} is in use by {_name_of(owner)}; wait for it, stop it, or choose another --out"
+        ) from None
     except OSError as error:
         raise RunFolderError(f"cannot write to the run folder {folder}: {error.strerror}") from None
     try:
-        write_text(owner, f"process {os.getpid()} on {socket.gethostname()}\n")
+        with suppress(OSError):  # it only serves a message; a full disk must not keep a run from being resumed
+            write_text(owner, f"process {os.getpid()} on {socket.gethostname()}\n")
         yield
     finally:
-        owner.unlink(missing_ok=True)
+        with suppress(OSError):  # else a folder gone read-only would hide the error that says so
+            owner.unlink(missing_ok=True)
         lock.release()
 
 
+def _name_of(owner: Path) -> str:
+    try:
+        return owner.read_text(encoding="utf-8").strip() or "another process"
+    except OSError:
+        return "another process"
+
+
 def describe(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Writes config.yaml: everything that is needed to do the run again."""
-    write_yaml(folder / CONFIG, settings)
+    """Writes config.yaml: everything that is needed to do the run again.
+
+    Raises:
+        RunFolderError: the disk is full, or the folder may not be written.
+    """
+    try:
+        write_yaml(folder / CONFIG, settings)
+    except OSError as error:
+        raise RunFolderError(f"cannot write {folder / CONFIG}: {error.strerror}; make room, or mend it") from None

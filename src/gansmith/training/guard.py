@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -30,7 +30,8 @@ def gradient_norm(params: Sequence[Tensor], device: torch.device) -> Tensor:
         return torch.zeros((), device=device)
     norms = torch._foreach_norm(grads)
     whole = [n.full_tensor() if hasattr(n, "full_tensor") else n for n in norms]
-    return torch.linalg.vector_norm(torch.stack([n.float() for n in whole]))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack([n.float() for n in whole]))
+    return norm
 
 
 def out_of_range(batch: Batch, bounds: Mapping[str, tuple[float, float]]) -> Tensor:
@@ -39,7 +40,7 @@ def out_of_range(batch: Batch, bounds: Mapping[str, tuple[float, float]]) -> Ten
     for name, (low, high) in bounds.items():
         if name in batch:
             slack = TOLERANCE * (high - low)
-            low_most, high_most = batch[name].flatten(1).aminmax(dim=1)
+            low_most, high_most = batch[name].reshape(len(batch), -1).aminmax(dim=1)
             wrong.append(~((low_most >= low - slack) & (high_most <= high + slack)))
     if not wrong:
         return torch.zeros(len(batch), dtype=torch.bool, device=next(iter(batch.values())).device)
@@ -57,7 +58,7 @@ class NormHistory:
         plays, mean, variance = self.state
         log = norm.double().clamp_min(1e-30).log()
         limit = mean + torch.clamp_min(Z_LIMIT * variance.sqrt(), math.log(LEAST_RATIO))
-        outlier = (plays >= WARM_UP) & (log > limit)
+        outlier: Tensor = (plays >= WARM_UP) & (log > limit)
         seen = torch.where(outlier, limit, log)
         rate = torch.clamp_min(1 / (plays + 1), MEMORY)
         delta = seen - mean
@@ -91,6 +92,13 @@ class Refusal:
     step: int
     reason: str
     rows: tuple[int, ...]
+    pointed: bool = False  # whether these very rows are to blame, or any of the batch may be
+
+
+def merge(refusals: Sequence[Refusal]) -> Refusal:
+    """What all processes say about the same play, as one: those that can point at rows are believed."""
+    told = [r for r in refusals if r.pointed] or list(refusals)
+    return replace(told[0], rows=tuple(row for r in told for row in r.rows))
 
 
 class Guard:
@@ -98,17 +106,17 @@ class Guard:
 
     Args:
         bounds: the declared range of each batch entry.
-        window: how many of the last plays are considered, and
+        window: how many of the last plays of a phase are considered, and
         patience: how many refusals among them mean that the trouble persists.
     """
 
     def __init__(
         self, bounds: Mapping[str, tuple[float, float]], device: torch.device, *, window: int = 20, patience: int = 8
     ) -> None:
-        self.bounds, self.device, self.patience = bounds, device, patience
+        self.bounds, self.device, self.window, self.patience = bounds, device, window, patience
         self.histories: dict[str, NormHistory] = {}
         self._plays: list[Play] = []
-        self._recent: deque[bool] = deque(maxlen=window)
+        self._recent: dict[str, deque[bool]] = {}
         self.refused = 0
 
     def inspect(self, batch: Batch) -> Tensor:
@@ -124,17 +132,17 @@ class Guard:
         bad_range: Tensor,
         losses: dict[str, Tensor],
         norm: Tensor,
-        bad_elsewhere: Tensor,
+        broken: Tensor,
     ) -> Tensor:
         """Whether this play may reach the weights, a bool scalar on the device.
 
         Args:
             losses: per-sample losses (b,) by name.
             norm: of the gradient averaged over processes, so every process comes to the same verdict about it.
-            bad_elsewhere: number of processes that found a row out of range.
+            broken: number of processes that found a row out of range, or a loss that is not finite.
         """
         history = self.histories.setdefault(phase, NormHistory(self.device))
-        sound = (bad_elsewhere == 0) & torch.isfinite(norm)
+        sound = (broken == 0) & torch.isfinite(norm)
         accepted = sound & ~history.outlier(torch.where(sound, norm, torch.nan))
         self._plays.append(Play(phase, step, turn, accepted, norm, batch.get("index"), bad_range, losses))
         return accepted
@@ -147,7 +155,7 @@ class Guard:
         accepted = torch.stack([p.accepted for p in plays]).tolist()
         refusals = []
         for play, fine in zip(plays, accepted, strict=True):
-            self._recent.append(fine)
+            self._recent.setdefault(play.phase, deque(maxlen=self.window)).append(fine)
             if not fine:
                 refusals.append(self._explain(play))
         self.refused += len(refusals)
@@ -155,7 +163,8 @@ class Guard:
 
     @property
     def persists(self) -> bool:
-        return self._recent.count(False) >= self.patience
+        """Whether some phase is refused again and again; others may be fine, and play far more often."""
+        return any(recent.count(False) >= self.patience for recent in self._recent.values())
 
     def reset(self) -> None:
         """Forgets recent refusals and unread plays (after a rollback)."""
@@ -165,7 +174,7 @@ class Guard:
     def _explain(self, play: Play) -> Refusal:
         norm = float(play.norm)
         blamed = play.bad_range
-        broken = [name for name, values in play.losses.items() if not bool(torch.isfinite(values).all())]
+        broken = [name for name, values in play.losses.items() if not bool(torch.isfinite(values.float().mean()))]
         if bool(blamed.any()):
             reason = f"{int(blamed.sum())} examples hold values outside of the data's range"
         elif broken:
@@ -175,7 +184,7 @@ class Guard:
             reason = f"a gradient of phase {play.phase} is not finite"
         else:
             reason = f"the gradient norm of phase {play.phase} is {norm:.3g}; usual is {self._usual(play.phase):.3g}"
-        return Refusal(play.phase, play.step, reason, _numbers(play.rows, blamed))
+        return Refusal(play.phase, play.step, reason, _numbers(play.rows, blamed), pointed=bool(blamed.any()))
 
     def _usual(self, phase: str) -> float:
         return self.histories[phase].usual()

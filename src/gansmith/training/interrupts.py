@@ -1,4 +1,4 @@
-"""Signals: a handler only sets a flag; the trainer saves at the end of the step. A second signal ends at once."""
+"""Signals: a handler only sets a flag; the trainer saves at the end of the step. The same signal again ends at once."""
 
 from __future__ import annotations
 

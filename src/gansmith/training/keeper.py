@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from .. import checkpoint
-from ..errors import CheckpointError, RunFolderError, TrainingFailed
+from ..config import to_dict
+from ..errors import CheckpointError, ConfigError, RunFolderError, TrainingFailed
 from . import folder, state
-from .guard import Refusal
+from .guard import Refusal, merge
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 ROLLBACKS = 3
 CORRUPT_GROWTH = 100.0  # a network whose norm grows so much between two ticks was not trained but damaged
 FAILED_SAVES = 3
+FIXED = ("batch", "seed")  # settings that a resumed run may not change
 
 
 @torch.no_grad()
@@ -47,11 +50,13 @@ class Keeper:
         Raises:
             CheckpointError: refused, the disk stays full, or this was the last chance (`final`).
         """
+        self.goes_back()  # what is wrong now must not become the checkpoint to go back to
         trainer = self.trainer
-        trainer.hear_guard()
         progress = replace(
             trainer.progress,
             seconds=trainer.seconds,
+            fingerprint=trainer.source.fingerprint,
+            settings=self._settings(),
             figures=trainer.figures.to_json(),
             guard=trainer.guard.to_json(),
         )
@@ -88,15 +93,38 @@ class Keeper:
         for problem in damaged:
             trainer.journal.write("damaged", message=f"{problem}; going back to {path.name}")
         self.load(path)
-        if trainer.progress.fingerprint != trainer.source.fingerprint:
-            if not trainer.accept_data_change:
-                raise RunFolderError(
-                    f"the data are not what {trainer.out} was trained on: files were added, removed or changed\n"
-                    f"to go on all the same: gansmith resume {trainer.out} --accept-data-change"
-                )
-            trainer.progress.fingerprint = trainer.source.fingerprint
+        if trainer.progress.fingerprint != trainer.source.fingerprint and not trainer.accept_data_change:
+            raise RunFolderError(
+                f"the data are not what {trainer.out} was trained on: files were added, removed or changed\n"
+                f"to go on all the same: gansmith resume {trainer.out} --accept-data-change"
+            )
+        self._compare_settings(trainer.progress.settings)
         trainer.journal.rewind(trainer.progress.step)
         return path.name
+
+    def _settings(self) -> dict[str, Any]:
+        """What a resumed run is compared with."""
+        config, recipe = self.trainer.config, to_dict(self.trainer.recipe)
+        own = {name: getattr(config, name) for name in (*FIXED, "micro", "precision")}
+        return {**own, "processes": self.trainer.runtime.world} | {f"recipe.{k}": v for k, v in recipe.items()}
+
+    def _compare_settings(self, before: Mapping[str, Any]) -> None:
+        """Other settings than those the run was made with are refused where samples are counted by them, else told.
+
+        Raises:
+            ConfigError: another batch or seed.
+        """
+        trainer, now = self.trainer, self._settings()
+        changed = [name for name in now if name in before and before[name] != now[name]]
+        for name in changed:
+            if name in FIXED:
+                raise ConfigError(
+                    f"a resumed run keeps its {name}, for its place in the data depends on it: "
+                    f"it was {before[name]}, this is {now[name]}\nto change it, start anew with --from {trainer.out}"
+                )
+            trainer.journal.write("warning", message=f"{name} was {before[name]} and is {now[name]} from here on")
+        if "micro" in changed:
+            trainer.progress.micro = trainer.config.micro
 
     def load(self, path: Path) -> None:
         """Puts the trainer where it was when `path` was written."""
@@ -106,19 +134,36 @@ class Keeper:
         trainer.guard.reset()
         trainer.guard.from_json(trainer.progress.guard)
         trainer.feed.reseed(trainer.seed)
-        self.norms = {name: weight_norm(net) for name, net in trainer.nets.items()}
+        self.norms = self.measure()
 
-    def look_after_weights(self) -> None:
+    def measure(self) -> dict[str, float]:
+        """The weight norm of every network and of every average."""
+        nets, averages = self.trainer.nets, self.trainer.averages.nets
+        return {n: weight_norm(net) for n, net in [*nets.items(), *((f"{n}.ema", net) for n, net in averages.items())]}
+
+    def goes_back(self) -> bool:
+        """Goes back to a checkpoint if refusals persist or weights are damaged, and says whether it did."""
+        return self.hears_of_trouble() or self._finds_damage()
+
+    def hears_of_trouble(self) -> bool:
+        """Reads what the guard refused since the last reading; goes back when it persists, and says whether it did."""
+        refusals = self.trainer.guard.drain()
+        if refusals and self.trainer.runtime.world > 1:  # all processes refused the same plays, each for its rows
+            refusals = [merge(play) for play in zip(*self.trainer.runtime.gather(refusals), strict=True)]
+        return self._answer(refusals)
+
+    def _finds_damage(self) -> bool:
         """Goes back when weights are not finite, or grew between two looks as no training makes them grow."""
-        norms = {name: weight_norm(net) for name, net in self.trainer.nets.items()}
+        norms = self.measure()
         for name, norm in norms.items():
             before = self.norms.get(name)
             if not norm < float("inf") or (before is not None and norm > CORRUPT_GROWTH * max(before, 1.0)):
                 self.roll_back(f"the weights of {name} have norm {norm:.3g}, before it was {before or 0:.3g}", name)
-                return
+                return True
         self.norms = norms
+        return False
 
-    def answer(self, refusals: list[Refusal]) -> None:
+    def _answer(self, refusals: list[Refusal]) -> bool:
         """Notes refused batches by name, and goes back to a checkpoint when they persist."""
         trainer = self.trainer
         for refusal in refusals:
@@ -130,8 +175,10 @@ class Keeper:
                 rows=list(refusal.rows[:16]),
                 names=self._names(refusal.rows),
             )
-        if refusals and trainer.guard.persists:
-            self.roll_back(refusals[-1].reason, refusals[-1].phase)
+        if not (refusals and trainer.guard.persists):
+            return False
+        self.roll_back(refusals[-1].reason, refusals[-1].phase)
+        return True
 
     def _names(self, rows: tuple[int, ...]) -> list[str]:
         """What the user calls these rows, where the source can tell."""
@@ -146,7 +193,9 @@ class Keeper:
         """
         trainer = self.trainer
         attempt, where = trainer.progress.attempt + 1, trainer.where()
-        path, _ = checkpoint.newest(trainer.out)
+        path, damaged = checkpoint.newest(trainer.out)
+        for problem in damaged:
+            trainer.journal.write("damaged", **where, message=f"{problem}; going back to {path.name}")
         if attempt > ROLLBACKS:
             trainer.journal.write("failed", **where, reason=reason, phase=phase, checkpoint=path.name)
             raise TrainingFailed(

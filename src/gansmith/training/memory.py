@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from ..errors import TrainingFailed
@@ -20,6 +23,24 @@ def is_exhausted(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Memory that ran out where a smaller micro-batch would not help is said in words.
+
+    Raises:
+        TrainingFailed: in place of the allocator's error.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_exhausted(error):
+            raise
+        raise TrainingFailed(
+            "memory ran out outside of the losses (optimizer state, averages or data); choose a smaller --size, "
+            "narrower networks (recipe.width) or a smaller --batch, or a device with more memory"
+        ) from error
 
 
 def halve(micro: int | None, share: int, *, alone: bool) -> int:

@@ -132,7 +132,7 @@ class TensorBoardLog(Monitor):
 
         self._writer = SummaryWriter(view.out / folder.TENSORBOARD, purge_step=view.samples)
         self._writer.add_text("config", f"```\n{to_dict(view.recipe)}\n{to_dict(view.config)}\n```", view.samples)
-        view.journal.listeners.append(self._hear)
+        view.journal.listen(self._hear)
 
     def _hear(self, event: dict[str, Any]) -> None:
         if self._writer is not None and event["event"] == "metric" and isinstance(event.get("value"), float):
@@ -217,7 +217,7 @@ class Progress(Monitor):
         total = float(view.config.samples or 60 * (view.config.minutes or 0.0))
         self._task = self._bar.add_task("", total=total, samples=view.samples, speed="", score="")
         self._begun = (view.samples, view.seconds)
-        view.journal.listeners.append(self._hear)
+        view.journal.listen(self._hear)
         self._bar.start()
 
     def _hear(self, event: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from torch import distributed as dist
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import ConfigError
+
+T = TypeVar("T")
 
 
 class Runtime:
@@ -47,6 +49,12 @@ class Runtime:
         self._fabric.launch()
         self.rank, self.world = self._fabric.global_rank, self._fabric.world_size
         self.device = self._fabric.device
+
+    def seed(self, number: int) -> None:
+        """Seeds torch's global random state of the CPU and of this device, and of no other device."""
+        torch.default_generator.manual_seed(number)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(number)
 
     def close(self) -> None:
         """Leaves the process group, so that the process can end without complaint."""
@@ -91,10 +99,6 @@ class Runtime:
             grad.copy_(part.view_as(grad))
         return torch.as_tensor(total)
 
-    def mean(self, values: Tensor) -> Tensor:
-        """Mean over processes."""
-        return self.sum(values) / self.world
-
     def sum(self, values: Tensor) -> Tensor:
         """Sum over processes."""
         if self.world > 1:
@@ -106,23 +110,23 @@ class Runtime:
         """Whether the flag is up in any process; every process must ask."""
         return flag if self.world == 1 else bool(self.sum(torch.tensor(float(flag), device=self.device)) > 0)
 
+    def gather(self, thing: T) -> list[T]:
+        """What every process passed, by rank; it must be picklable."""
+        if self.world == 1:
+            return [thing]
+        things: list[Any] = [None] * self.world
+        dist.all_gather_object(things, thing)
+        return things
+
     def same(self, text: str) -> bool:
         """Whether all processes passed the same text."""
-        if self.world == 1:
-            return True
-        texts: list[Any] = [None] * self.world
-        dist.all_gather_object(texts, text)
-        return len(set(texts)) == 1
-
-    def barrier(self) -> None:
-        if self.world > 1:
-            dist.barrier()
+        return len(set(self.gather(text))) == 1
 
     def shard(self, module: nn.Module) -> None:
         """Shards a network's parameters, gradients and optimizer state over the processes with FSDP2."""
         from torch.distributed.fsdp import fully_shard
 
-        fully_shard(module)
+        fully_shard(module, reshard_after_forward=True)  # between uses, parameters are always the shards
 
     @staticmethod
     def whole(tensor: Tensor) -> Tensor:
@@ -165,12 +169,13 @@ class _CrossProcess(_BatchNorm):
             return super().forward(x)
         axes = [i for i in range(x.dim()) if i != 1]
         n = x.numel() / x.shape[1] * dist.get_world_size()
-        moments = _sum_over_processes(torch.stack([x.float().sum(axes), x.float().square().sum(axes)])) / n
-        mean, variance = moments[0], moments[1] - moments[0].square()
-        self._follow(mean.detach(), variance.detach() * n / (n - 1))
         shape = [1, -1] + [1] * (x.dim() - 2)
-        out = (x - mean.view(shape)) * (variance.view(shape) + self.eps).rsqrt()
-        return out if self.weight is None else out * self.weight.view(shape) + self.bias.view(shape)
+        mean = _sum_over_processes(x.float().sum(axes)) / n
+        centred = x.float() - mean.view(shape)
+        variance = _sum_over_processes(centred.square().sum(axes)) / n
+        self._follow(mean.detach(), variance.detach() * n / (n - 1))
+        out = centred * (variance.view(shape) + self.eps).rsqrt()
+        return (out if self.weight is None else out * self.weight.view(shape) + self.bias.view(shape)).to(x.dtype)
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from .. import __version__, checkpoint
 from ..config import to_dict
 from ..data.source import Source
 from ..errors import ConfigError, DataError, GansmithError, RunFolderError
-from ..recipes.base import Recipe
+from ..recipes.base import Phase, Recipe
 from . import folder
 from .config import TrainConfig
 from .runtime import Runtime
@@ -31,7 +31,7 @@ def check(recipe: Recipe, source: Source, config: TrainConfig) -> None:
 
     Raises:
         DataError: a batch larger than the data.
-        ConfigError: sharding or compiling a network that a phase differentiates twice, or an unknown one.
+        ConfigError: sharding or compiling a network that a phase differentiates twice.
     """
     if config.batch > len(source):
         raise DataError(f"a batch of {config.batch} needs as many examples; the data have {len(source)}: lower --batch")
@@ -43,6 +43,25 @@ def check(recipe: Recipe, source: Source, config: TrainConfig) -> None:
                     f"cannot {what} {name}: a loss of {type(recipe).__name__} differentiates it twice, and "
                     f"{'FSDP2' if what == 'shard' else 'torch.compile'} loses second derivatives; leave {name} out"
                 )
+
+
+def check_networks(
+    nets: Iterable[str], phases: Mapping[str, Phase], averages: Iterable[str], config: TrainConfig, processes: int
+) -> None:
+    """Refuses names of networks that the recipe does not have, and sharding over a single process.
+
+    Raises:
+        ConfigError: names the network and who asked for it.
+    """
+    known = list(nets)
+    asked = {f"phase {name}": (*phase.trains, *phase.second_order) for name, phase in phases.items()}
+    asked |= {"ema": tuple(averages), "--shard": config.shard, "--compile": config.compile}
+    for who, names in asked.items():
+        for name in names:
+            if name not in known:
+                raise ConfigError(f"{who} names a network that the recipe lacks: {name}; it has: {', '.join(known)}")
+    if config.shard and processes == 1:
+        raise ConfigError("sharding needs several processes: ask for them with --devices, or leave --shard out")
 
 
 def importable_name(recipe: Recipe) -> str:
@@ -90,11 +109,21 @@ def check_first_play(trainer: Trainer, phase: str, params: Sequence[Tensor]) -> 
 @contextmanager
 def exclusively(out: Path, runtime: Runtime) -> Iterator[None]:
     """The run folder, held by process 0 on behalf of all."""
-    if runtime.rank != 0:
+    with ExitStack() as stack:
+        problem: GansmithError | None = None
+        if runtime.rank == 0:
+            try:
+                stack.enter_context(folder.locked(out))
+            except GansmithError as error:
+                problem = error
+        _agree_on(problem, runtime)
         yield
-        return
-    with folder.locked(out):
-        yield
+
+
+def _agree_on(problem: GansmithError | None, runtime: Runtime) -> None:
+    """Raises process 0's problem in all processes, so that none waits for the others."""
+    if runtime.any(problem is not None):
+        raise problem or RunFolderError("process 0 cannot work in the run folder; it says why")
 
 
 def open_run(trainer: Trainer) -> None:
@@ -109,14 +138,14 @@ def open_run(trainer: Trainer) -> None:
             _prepare_folder(trainer)
         except GansmithError as error:
             problem = error
-    if trainer.runtime.any(problem is not None):
-        raise problem or RunFolderError("process 0 refused the run folder")
+    _agree_on(problem, trainer.runtime)
     resumed_from = trainer.keeper.resume() if trainer.resume else None
     if trainer.runtime.rank == 0:
         folder.describe(trainer.out, settings(trainer))
     trainer.journal.write("start", **trainer.where(), **facts(trainer), resumed_from=resumed_from)
     if resumed_from is None:
-        trainer.keeper.save()
+        trainer.keeper.norms = trainer.keeper.measure()
+        trainer.keeper.save(final=True)
 
 
 def _prepare_folder(trainer: Trainer) -> None:
@@ -127,6 +156,8 @@ def _prepare_folder(trainer: Trainer) -> None:
     if trainer.overwrite:
         folder.empty(out)
     folder.refuse_taken(out)
+    if (out / folder.CONFIG).exists():  # a run that ended before its first checkpoint
+        (out / folder.LOG).unlink(missing_ok=True)
     checkpoint.clean(out)
 
 

@@ -32,6 +32,7 @@ class Progress:
         attempt: how often the run went back to a checkpoint; folded into every seed.
         micro: examples per forward pass, once memory has forced it down.
         fingerprint: of the data.
+        settings: those that a resumed run is compared with.
         figures, guard: what has been summed since the last tick, and what the guard knows.
     """
 
@@ -40,8 +41,36 @@ class Progress:
     attempt: int = 0
     micro: int | None = None
     fingerprint: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, list[float]] = field(default_factory=dict)
     guard: dict[str, list[float]] = field(default_factory=dict)
+
+
+class Buffers:
+    """The buffers of some networks as they are now, to be put back if what follows is refused.
+
+    They are found by module and name: a forward pass may replace a buffer rather than write into it.
+    """
+
+    def __init__(self, nets: Networks) -> None:
+        self._saved = [
+            (module._buffers, name, value, value.clone())
+            for module in nets.modules()
+            if module._buffers
+            for name, value in module._buffers.items()
+            if value is not None
+        ]
+
+    def keep_if(self, accepted: Tensor) -> None:
+        """Keeps what the buffers are now where `accepted` (bool scalar on the device), else puts them back."""
+        for home, name, original, saved in self._saved:
+            now = home[name]
+            home[name] = original.copy_(saved if now is None else torch.where(accepted, now, saved))
+
+    def restore(self) -> None:
+        """Puts all of them back."""
+        for home, name, original, saved in self._saved:
+            home[name] = original.copy_(saved)
 
 
 @dataclass(frozen=True)

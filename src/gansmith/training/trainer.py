@@ -91,6 +91,7 @@ class Trainer:
         nets = self.recipe.networks(self.source.spec)
         if self.initial is not None:
             self.initial(nets)
+        start.check_networks(nets, self.phases, self.recipe.ema, self.config, self.runtime.world)
         nets = nets.to(self.runtime.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.nets: Networks = self.runtime.prepare(nets)  # type: ignore[assignment]
         self.averages = Averages(self.nets, self.recipe.ema)
@@ -103,15 +104,13 @@ class Trainer:
         self.optimizers: dict[tuple[str, ...], Optimizer] = {}
         for name, phase in self.phases.items():
             if phase.trains not in self.optimizers:
-                params = [p for n in phase.trains for p in self.nets[n].parameters() if p.requires_grad]
-                self.optimizers[phase.trains] = self.recipe.optimizer(name, params)
+                with self.nets.only(phase.trains) as params:
+                    self.optimizers[phase.trains] = self.recipe.optimizer(name, params)
         self.parts = state.Parts(self.nets, self.averages, self.optimizers, self.runtime)
         share = self.runtime.share(self.config.batch)
         self.feed = Feed(
             self.source, self.config.batch, *share, self.runtime.device, seed=self.seed, ahead=self.deferred
         )
-
-    # the run
 
     @property
     def samples(self) -> int:
@@ -145,10 +144,9 @@ class Trainer:
                 start.open_run(self)
                 self.restart_clock()
                 self.tell("start")
-                while not self._finished():
-                    self.advance()
-                    self._between_steps(interrupts)
-                self.keeper.look_after_weights()
+                self._steps(interrupts)
+                while self.keeper.goes_back():  # damage found after the last step: the end is still to be reached
+                    self._steps(interrupts)
                 self.keeper.save(final=True)
                 self.journal.write("end", **self.where(), refused=self.guard.refused)
                 self.tell("end")
@@ -156,6 +154,12 @@ class Trainer:
                 self.feed.close()
                 for monitor in self.monitors:
                     monitor.close()
+
+    def _steps(self, interrupts: Interrupts) -> None:
+        while not self._finished():
+            with memory.explained():
+                self.advance()
+            self._between_steps(interrupts)
 
     def advance(self) -> None:
         """One step: every phase that is due, then the averages."""
@@ -172,29 +176,29 @@ class Trainer:
         optimizer = self.optimizers[phase.trains]
         batch = self.feed.fetch(name, (step // phase.every) * phase.repeats + turn)
         bad_rows = self.guard.inspect(batch)
-        buffers = [b for b in self.nets.buffers() if b.is_floating_point()]
-        before = [b.clone() for b in buffers]
+        buffers = state.Buffers(self.nets)
         with self.nets.only(phase.trains) as params:
-            losses, reported = self._backward(name, turn, batch, optimizer)
-            bad = self.runtime.average_gradients(params, bad_rows.any().float().view(1))[0]
+            losses, reported = self._backward(name, turn, batch, optimizer, buffers)
+            means = torch.stack([v.float().mean() for v in losses.values()])
+            broken = bad_rows.any() | ~torch.isfinite(means).all()
+            bad = self.runtime.average_gradients(params, broken.float().view(1))[0]
             norm = gradient_norm(params, self.runtime.device)
             if name not in self._played:
                 start.check_first_play(self, name, params)
                 self._played.add(name)
             accepted = self.guard.judge(name, step, turn, batch, bad_rows, losses, norm, bad)
             self._apply(optimizer, self.recipe.hyper(name, self.samples), accepted)
-            for buffer, old in zip(buffers, before, strict=True):
-                buffer.copy_(torch.where(accepted, buffer, old))
-        self.figures.add_all(name, {k: [v.mean()] for k, v in losses.items()}, accepted)
-        self.figures.add_all(name, {**reported, "gradient_norm": [norm]}, accepted)
+            buffers.keep_if(accepted)
+        extra = {k: v[0] if len(v) == 1 else torch.stack(v).mean() for k, v in reported.items()}
+        self.figures.add(name, dict(zip(losses, means, strict=True)) | extra | {"gradient_norm": norm}, accepted)
 
     def _backward(
-        self, name: str, turn: int, batch: Batch, optimizer: Optimizer
+        self, name: str, turn: int, batch: Batch, optimizer: Optimizer, buffers: state.Buffers
     ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
         """Gradients of the batch, in parts as small as memory demands; per-sample losses and reported figures."""
         while True:
             optimizer.zero_grad(set_to_none=True)
-            torch.manual_seed(fold(self.seed, self.progress.step, name, turn, self.runtime.rank))
+            self.runtime.seed(fold(self.seed, self.progress.step, name, turn, self.runtime.rank))
             try:
                 out, ran_out = self._accumulate(name, turn, batch), False
             except (RuntimeError, MemoryError) as error:
@@ -205,6 +209,7 @@ class Trainer:
             if not (self.runtime.any(ran_out) if agreed else ran_out):
                 return out
             optimizer.zero_grad(set_to_none=True)
+            buffers.restore()
             self.progress.micro = memory.halve(self.progress.micro, len(batch), alone=agreed or self.runtime.world == 1)
             self.journal.write("oom", **self.where(), micro=self.progress.micro, batch=self.config.batch)
 
@@ -257,11 +262,14 @@ class Trainer:
 
     def _between_steps(self, interrupts: Interrupts) -> None:
         step, config = self.progress.step, self.config
-        if not self.deferred or step % DRAIN_EVERY == 0:
-            self.hear_guard()
-        if step % config.tick_steps == 0:
+        ticks, saves = step % config.tick_steps == 0, step % config.save_steps == 0 and self.samples != config.samples
+        if ticks or saves:
+            went_back = self.keeper.goes_back()
+        else:
+            went_back = (not self.deferred or step % DRAIN_EVERY == 0) and self.hear_guard()
+        if ticks and not went_back:
             self._tick()
-        if self.progress.step % config.save_steps == 0 and self.samples != config.samples:
+        if saves and not went_back:
             self.keeper.save()
         if self._agree(interrupts.caught is not None):
             self.keeper.save(final=True)
@@ -271,17 +279,15 @@ class Trainer:
             )
 
     def _tick(self) -> None:
-        self.hear_guard()
-        self.keeper.look_after_weights()
         figures = self.figures.read(self.runtime.sum)
         self.recipe.control(self.nets, figures, self._context("control", 0, 0))
         figures |= {f"{name}/weight_norm": norm for name, norm in self.keeper.norms.items()}
         self.journal.write("tick", **self.where(), figures=figures)
         self.tell("tick", figures)
 
-    def hear_guard(self) -> None:
-        """Reads what the guard refused since the last reading, and acts on it."""
-        self.keeper.answer(self.guard.drain())
+    def hear_guard(self) -> bool:
+        """Acts on what the guard refused since the last reading; whether that meant going back to a checkpoint."""
+        return self.keeper.hears_of_trouble()
 
     def tell(self, hook: str, *args: Any) -> None:
         """Calls a hook of every monitor."""
