@@ -120,7 +120,8 @@ class ImageSource:
         pictures = rows % n if self._mirror else rows
         x = self._gather(pictures, device)
         if self._mirror:
-            x = torch.where((rows >= n).to(x.device).view(-1, 1, 1, 1), x.flip(2), x)
+            turned = (rows >= n).nonzero().squeeze(1).to(x.device, non_blocking=True)
+            x.index_copy_(0, turned, x.index_select(0, turned).flip(2))
         # x is NHWC: the permuted view is channels_last for free. Subtracting first makes the ends exactly -1 and 1.
         x = x.permute(0, 3, 1, 2).to(torch.float32).sub_(127.5).div_(127.5)
         batch = Batch(x=x, index=rows.to(device, non_blocking=True))

@@ -39,8 +39,10 @@ class Tree:
 
 
 def is_picture(name: str) -> bool:
-    base = posixpath.basename(name)
-    return not base.startswith(".") and "__MACOSX/" not in name and posixpath.splitext(base)[1].lower() in PICTURES
+    """Whether the name ends as a picture's does; hidden files and a Mac's archive leftovers are none."""
+    base = name.rpartition("/")[2]  # called a million times, so without posixpath
+    _, dot, ending = base.rpartition(".")
+    return dot + ending.lower() in PICTURES and base[0] != "." and "__MACOSX/" not in name
 
 
 def list_tree(tree: Tree, split: str | None) -> Listing:
