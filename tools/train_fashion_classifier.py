@@ -83,6 +83,7 @@ def main() -> None:
     metadata |= {"data": "Fashion-MNIST train, 60000 pictures (MIT licence)", "torch": torch.__version__}
     state = {name: value.contiguous() for name, value in net.state_dict().items()}
     save_file(state, args.out / ASSET, metadata=metadata)
+    (args.out / ASSET).chmod(0o644)
     print(f"wrote {args.out / ASSET} ({(args.out / ASSET).stat().st_size:,} bytes), test accuracy {reached}")
 
 

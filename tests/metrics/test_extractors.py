@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -12,6 +15,7 @@ from gansmith.metrics.base import Extractor
 from gansmith.metrics.extractors import choose_extractor, figure_name, load_extractor
 from gansmith.metrics.functional import frechet_distance, moments
 from gansmith.nn.features.inception import SHA256
+from gansmith.nn.features.precision import full_precision
 from gansmith.spec import ImageSpec, Spec
 
 GREY = ImageSpec(size=32, channels=1)
@@ -104,7 +108,7 @@ def test_an_object_without_the_attributes_is_refused_by_what_it_lacks():
 def test_unknown_names_are_refused_with_the_nearest():
     with pytest.raises(ConfigError, match="Did you mean 'inception'"):
         load_extractor("incepton")
-    with pytest.raises(ConfigError, match="settings of inception"):
+    with pytest.raises(ConfigError, match="random has no setting: resize"):
         load_extractor("random", resize="clean")
 
 
@@ -131,6 +135,28 @@ def test_a_preference_decides():
     chosen, reason = choose_extractor(GREY, "photos/", prefer="random")
     assert chosen.name == "random"
     assert "as asked" in reason
+
+
+def test_the_gpu_flag_is_put_back_whatever_happens():
+    flags = torch.backends.cudnn.conv
+    before = flags.fp32_precision
+    with pytest.raises(KeyError), full_precision(torch.device("cuda")):
+        assert flags.fp32_precision == "ieee"
+        raise KeyError
+    assert flags.fp32_precision == before
+    with full_precision(torch.device("cpu")):
+        assert flags.fp32_precision == before
+
+
+def test_no_code_of_the_judge_asks_for_a_data_set_by_name():
+    folder = Path(extractors.__file__).parent
+    trees = [
+        ast.parse(file.read_text()) for f in (folder, folder.parent / "nn" / "features") for file in f.glob("*.py")
+    ]
+    asked = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Compare | ast.Match)]
+    names = {c.value for n in asked for c in ast.walk(n) if isinstance(c, ast.Constant)}
+    assert len(trees) > 8
+    assert not names & set(extractors.IN_DOMAIN)
 
 
 def test_other_data_than_pictures_are_refused():

@@ -17,11 +17,11 @@ from ..nn.features.weights import find_weights
 from ..spec import ImageSpec, Spec
 from .base import Extractor
 
-# What each name builds from (weights, resize).
-BUILDERS: Mapping[str, Callable[[str | Path | None, str | None], Extractor]] = {
-    "inception": lambda weights, resize: InceptionExtractor(weights, resize=resize or "tf-bilinear"),
-    "fashion": lambda weights, resize: FashionExtractor(),
-    "random": lambda weights, resize: RandomExtractor(),
+# What each name builds, and the settings it takes.
+BUILDERS: Mapping[str, tuple[Callable[..., Extractor], tuple[str, ...]]] = {
+    "inception": (InceptionExtractor, ("weights", "resize")),
+    "fashion": (FashionExtractor, ()),
+    "random": (RandomExtractor, ()),
 }
 
 # Data sets that have an extractor trained for them.
@@ -59,9 +59,11 @@ def load_extractor(
         return _users_own(name)
     if name not in BUILDERS:
         raise ConfigError(f"no extractor {name!r}; known: {', '.join(BUILDERS)}.{did_you_mean(name, BUILDERS)}")
-    if name != "inception" and (weights, resize) != (None, None):
-        raise ConfigError(f"weights and resize are settings of inception; {name} has neither")
-    extractor = BUILDERS[name](weights, resize)
+    build, takes = BUILDERS[name]
+    settings = {k: v for k, v in {"weights": weights, "resize": resize}.items() if v is not None}
+    if unknown := sorted(settings.keys() - set(takes)):
+        raise ConfigError(f"the extractor {name} has no setting: {', '.join(unknown)}")
+    extractor = build(**settings)
     return extractor.to(device) if isinstance(extractor, nn.Module) else extractor
 
 

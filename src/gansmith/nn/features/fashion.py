@@ -15,6 +15,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from .pixels import as_grey, channels_last, chunks
+from .precision import full_precision
 from .weights import tensors_digest
 
 SIDE = 28
@@ -89,7 +90,8 @@ class FashionExtractor(nn.Module):
     @torch.inference_mode()
     def forward(self, pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b 128"]:
         device = self.net.head.weight.device
-        parts = [self.net.features(normalised(p.to(device))) for p in chunks(pixels, self.batch)]
+        with full_precision(device):
+            parts = [self.net.features(normalised(p.to(device))) for p in chunks(pixels, self.batch)]
         return torch.cat(parts) if parts else torch.empty(0, self.dim, device=device)
 
     @torch.inference_mode()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ...errors import ConfigError, did_you_mean
 from .pixels import RESIZE, as_rgb, channels_last, chunks
+from .precision import full_precision
 from .weights import checked_weights
 
 WEIGHTS = "inception_v3_fid_2015-12-05_fp32.safetensors"
@@ -193,7 +194,7 @@ class InceptionExtractor(nn.Module):
     Args:
         weights: the safetensors file or its folder; None searches (see nn.features.weights).
         resize: `tf-bilinear`, as published FIDs have it, or `clean`, the antialiased one of clean-fid.
-        batch: pictures at once; more needs memory (about 12 MB a picture) and gains nothing on a CPU.
+        batch: pictures at once, about 12 MB each; None is 16 on a CPU (4 to 64 are equally fast there), 64 on a GPU.
 
     Raises:
         DataError: the weights are absent or damaged.
@@ -220,7 +221,8 @@ class InceptionExtractor(nn.Module):
     def forward(self, pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b 2048"]:
         device = self.net.Conv2d_1a_3x3.conv.weight.device
         size = self.batch or (64 if device.type == "cuda" else 16)
-        parts = [self.net(self._prepared(p.to(device))) for p in chunks(pixels, size)]
+        with full_precision(device):
+            parts = [self.net(self._prepared(p.to(device))) for p in chunks(pixels, size)]
         return torch.cat(parts) if parts else torch.empty(0, self.dim, device=device)
 
     def _prepared(self, pixels: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from .pixels import as_rgb, channels_last, chunks
+from .precision import full_precision
 from .weights import tensors_digest
 
 SIDE = 64
@@ -62,7 +63,8 @@ class RandomExtractor(nn.Module):
     @torch.inference_mode()
     def forward(self, pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b d"]:
         device = next(self.parameters()).device
-        parts = [self._features(p.to(device)) for p in chunks(pixels, self.batch)]
+        with full_precision(device):
+            parts = [self._features(p.to(device)) for p in chunks(pixels, self.batch)]
         return torch.cat(parts) if parts else torch.empty(0, self.dim, device=device)
 
     def _features(self, pixels: Tensor) -> Tensor:
