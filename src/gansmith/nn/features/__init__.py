@@ -1,0 +1,1 @@
+"""Frozen networks that turn uint8 pictures into features; weights by path and sha256, or drawn from a seed."""
