@@ -13,24 +13,15 @@ SLOPE = 0.2
 LEAKY_GAIN = (2 / (1 + SLOPE**2)) ** 0.5  # keeps the variance through a leaky ReLU
 
 
-class BiasLeakyReLU(nn.Module):
-    """A learned bias for each channel, then leaky ReLU with slope 0.2."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        return F.leaky_relu(x + self.bias.to(x.dtype).view(1, -1, 1, 1), SLOPE)
-
-
 class ResidualBlock(nn.Module):
-    """x + W3 a(W2 a(W1 x)): 1x1 wider, grouped 3x3, 1x1 back; W3 starts at zero, so the block at identity.
+    """x + W3 a(W2 a(W1 x + b1) + b2): 1x1 wider, grouped 3x3, 1x1 back; a is leaky ReLU.
+
+    W3 starts at zero, so the block as identity; the biases start at zero.
 
     Args:
         channels: of input and output.
         expand: how many times wider it is inside.
-        group: channels of each group of the 3x3 convolution.
+        group: channels of each group of the 3x3 convolution; 0 for one group.
         depth: residual blocks in the whole network; initial weights shrink by depth^(-1/4), as Fixup has it for
             two layers a block (Zhang 2019, arXiv:1901.09321).
     """
@@ -38,14 +29,12 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, expand: int, group: int, depth: int) -> None:
         super().__init__()
         inner, gain = channels * expand, LEAKY_GAIN * depth**-0.25
-        self.widen = scaled_normal(nn.Conv2d(channels, inner, 1, bias=False), gain)
-        self.act1 = BiasLeakyReLU(inner)
-        self.mix = scaled_normal(nn.Conv2d(inner, inner, 3, padding=1, groups=inner // group, bias=False), gain)
-        self.act2 = BiasLeakyReLU(inner)
+        self.widen = scaled_normal(nn.Conv2d(channels, inner, 1), gain)
+        self.mix = scaled_normal(nn.Conv2d(inner, inner, 3, padding=1, groups=inner // group if group else 1), gain)
         self.narrow = scaled_normal(nn.Conv2d(inner, channels, 1, bias=False), 0.0)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        inner = self.act2(self.mix(self.act1(self.widen(x))))
+        inner = F.leaky_relu(self.mix(F.leaky_relu(self.widen(x), SLOPE)), SLOPE)
         return torch.add(x, self.narrow(inner))
 
 

@@ -11,9 +11,11 @@ M = TypeVar("M", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 def scaled_normal(layer: M, gain: float = 1.0) -> M:
-    """Weights from N(0, gain^2 / fan_in), in place (He 2015, arXiv:1502.01852); zeros for gain 0."""
+    """Weights from N(0, gain^2 / fan_in), in place (He 2015, arXiv:1502.01852); a bias starts at zero."""
     fan_in = layer.weight[0].numel()
     nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(fan_in))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
     return layer
 
 

@@ -45,7 +45,9 @@ class R3GAN(Recipe):
         wide_until: see `width`.
         blocks: residual blocks at each size.
         expand: how many times wider a block is inside.
-        group: channels of each group of the 3x3 convolutions.
+        group: channels of each group of the 3x3 convolutions; 0 for one group, quicker on CPUs.
+        patch: squares of patch x patch pixels enter D and leave G as channels, so that the largest pictures inside
+            are smaller by as much; the paper has 1.
         lr: of both players.
         beta2: of Adam in both players; beta1 is 0.
         gamma: weight of R1 and R2. The knob that data decide: too small, and training diverges; too large, and
@@ -61,6 +63,7 @@ class R3GAN(Recipe):
     blocks: int = 2
     expand: int = 2
     group: int = 16
+    patch: int = 1
     lr: Scheduled = Cosine(2e-4, 5e-5, 20_000_000)
     beta2: Scheduled = Cosine(0.9, 0.99, 20_000_000)
     gamma: Scheduled = Cosine(0.05, 0.005, 20_000_000)
@@ -78,8 +81,8 @@ class R3GAN(Recipe):
         return Networks({"G": Generator(self, spec), "D": Discriminator(self, spec)})
 
     def widths(self, size: int) -> list[int]:
-        """Channels at 4, 8, ... `size` pixels."""
-        sizes = [4 * 2**i for i in range((size // 4).bit_length())]
+        """Channels at 4, 8, ... `size` / patch pixels."""
+        sizes = [4 * 2**i for i in range((size // self.patch // 4).bit_length())]
         return [max(self.width * self.wide_until // max(s, self.wide_until), self.group) for s in sizes]
 
     def phases(self) -> dict[str, Phase]:
@@ -148,15 +151,16 @@ class Generator(nn.Module):
         for i, width in enumerate(widths):
             if i and width != widths[i - 1]:
                 layers.append(scaled_normal(nn.Conv2d(widths[i - 1], width, 1, bias=False)))
-            layers += [Upsample2()] if i else []
+            layers += [Upsample2(2 * 2**i)] if i else []
             layers += [ResidualBlock(width, recipe.expand, recipe.group, depth) for _ in range(recipe.blocks)]
         self.layers = nn.Sequential(*layers)
-        self.to_picture = scaled_normal(nn.Conv2d(widths[-1], spec.channels, 1, bias=False))
+        self.to_patches = scaled_normal(nn.Conv2d(widths[-1], spec.channels * recipe.patch**2, 1, bias=False))
+        self.to_picture = nn.PixelShuffle(recipe.patch)
 
     def forward(self, z: Float[Tensor, "b latent"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b c h w"]:
         if self.classes:
             z = torch.cat((z, self.embedding(_labels(y, self.classes))), 1)
-        x: Tensor = self.to_picture(self.layers(self.start(z)))
+        x: Tensor = self.to_picture(self.to_patches(self.layers(self.start(z))))
         return x
 
 
@@ -167,10 +171,11 @@ class Discriminator(nn.Module):
         super().__init__()
         widths, self.classes = recipe.widths(spec.size)[::-1], len(spec.classes)
         depth = recipe.blocks * len(widths)
-        self.from_picture = scaled_normal(nn.Conv2d(spec.channels, widths[0], 1, bias=False))
+        self.from_picture = nn.PixelUnshuffle(recipe.patch)
+        self.from_patches = scaled_normal(nn.Conv2d(spec.channels * recipe.patch**2, widths[0], 1, bias=False))
         layers: list[nn.Module] = []
         for i, width in enumerate(widths):
-            layers += [Downsample2()] if i else []
+            layers += [Downsample2(2 ** (len(widths) - i) * 4)] if i else []
             if i and width != widths[i - 1]:
                 layers.append(scaled_normal(nn.Conv2d(widths[i - 1], width, 1, bias=False)))
             layers += [ResidualBlock(width, recipe.expand, recipe.group, depth) for _ in range(recipe.blocks)]
@@ -182,7 +187,7 @@ class Discriminator(nn.Module):
             nn.init.normal_(self.embedding.weight, 0.0, (self.classes * outputs) ** -0.5)
 
     def forward(self, x: Float[Tensor, "b c h w"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b"]:
-        features: Tensor = self.end(self.layers(self.from_picture(x)))
+        features: Tensor = self.end(self.layers(self.from_patches(self.from_picture(x))))
         if self.classes:
             features = features * self.embedding(_labels(y, self.classes))
         return features.sum(1)
