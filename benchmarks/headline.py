@@ -8,22 +8,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 import gansmith as gs
 from gansmith import checkpoint
-from gansmith.data import open_source
-from gansmith.data.source import Source
-from gansmith.metrics.base import Extractor
-from gansmith.metrics.extractors import load_extractor
-from gansmith.metrics.judge import judge
+from gansmith.config import read_yaml
+from gansmith.nn.features.inception import WEIGHTS
 from gansmith.nn.features.weights import find_weights
-from gansmith.spec import ImageSpec
 
 from . import machine
 
@@ -52,35 +44,18 @@ def train(name: str) -> None:
     subprocess.run(command, check=True)
 
 
-def _real(source: Source) -> Iterator[Tensor]:
-    spec = source.spec
-    assert isinstance(spec, ImageSpec)
-    for start in range(0, len(source), 250):
-        rows = torch.arange(start, min(start + 250, len(source)))
-        yield spec.pixels(source.batch(rows, torch.device("cpu")))
-
-
-def _fake(run: Path) -> Iterator[Tensor]:
-    make = gs.load(run)
-    assert isinstance(make.spec, ImageSpec)
-    for part in make.parts(COUNT, seed=SEED + 1):
-        yield make.spec.pixels(part)
-
-
-def score(name: str, extractor: Extractor, source: Source) -> dict[str, Any]:
+def score(name: str, extractor: str) -> dict[str, Any]:
     run = _run_folder(name)
-    figures = judge(
-        _real(source), _fake(run), extractor, split="train", real_key=f"{source.fingerprint}:train:{len(source)}"
-    )
+    evaluation = gs.evaluate(run, DATA, n=COUNT, extractor=extractor, seed=SEED + 1)
     state = checkpoint.read_document(checkpoint.newest(run)[0], "state")
-    batch = gs.config.read_yaml(run / "config.yaml")["train"]["batch"]
+    batch = read_yaml(run / "config.yaml")["train"]["batch"]
     return {
         "name": name,
         "batch": batch,
         "samples": state["step"] * batch,
         "seconds": state["seconds"],
-        **{f.name: [f.value, f.spread] for f in figures},
-        "protocol": str(figures[0].protocol),
+        **{f.name: [f.value, f.spread] for f in evaluation.figures},
+        "protocol": str(evaluation.figures[0].protocol),
     }
 
 
@@ -89,16 +64,15 @@ def run() -> None:
     if not os.environ.get("GANSMITH_BENCHMARK_JUDGE_ONLY"):
         for name in CONTENDERS:
             train(name)
-    source = open_source(DATA, size=32)
     kept = machine.kept("headline") or {}
     result: dict[str, Any] = {"seed": SEED, "minutes": MINUTES, "inception": kept.get("inception", [])}
-    result["fashion"] = [score(name, load_extractor("fashion"), source) for name in CONTENDERS]
+    result["fashion"] = [score(name, "fashion") for name in CONTENDERS]
     machine.keep("headline", result)
-    if find_weights("inception_v3_fid_2015-12-05_fp32.safetensors") is None:
+    if find_weights(WEIGHTS) is None:
         return
     result["inception"] = []
     for name in WITH_INCEPTION:
-        result["inception"].append(score(name, load_extractor("inception"), source))
+        result["inception"].append(score(name, "inception"))
         machine.keep("headline", result)
 
 
