@@ -47,7 +47,8 @@ def test_importing_runs_nothing() -> None:
 
 
 def test_a_trained_run_in_python(tmp_path: Path) -> None:
-    run = gs.train("bundled:fashion-mnist", out=tmp_path / "run", recipe=gs.GAN(latent=8), batch=16, samples=32, size=16)
+    data, recipe = "bundled:fashion-mnist", gs.GAN(latent=8)
+    run = gs.train(data, out=tmp_path / "run", recipe=recipe, batch=16, samples=32, size=16)
     make = gs.load(run)
     samples = make(5, seed=1)
     assert (len(samples), samples[0].size, samples.tensor.shape) == (5, (16, 16), (5, 1, 16, 16))

@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from .. import __version__
-from ..errors import GansmithError, did_you_mean
+from ..errors import GansmithError, Interrupted, did_you_mean
 
 COMMANDS = ("train", "resume", "generate", "evaluate", "report", "recipes")
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -82,6 +82,8 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> int:
             return _tell("interrupted", 130)
         case click.ClickException():
             return _tell(_usage(error), 2)
+        case Interrupted():  # the run was saved as it should be: no error
+            return _tell(str(error), error.exit_code, once=True, label="")
         case GansmithError():
             text = f"{error}\n{_again(error, arguments)}" if hasattr(error, "arguments") else str(error)
             return _tell(text, error.exit_code, once=error.exit_code == 2)
@@ -102,13 +104,13 @@ def _usage(error: click.ClickException) -> str:
     return text
 
 
-def _tell(message: str, code: int, *, once: bool = False) -> int:
+def _tell(message: str, code: int, *, once: bool = False, label: str = "error: ") -> int:
     """Writes a message. What every process of a run says alike (`once`) only the first of them tells."""
     from ..pipelines.processes import first_process
 
     if first_process() or not once:
         lines = [line for line in message.splitlines() if line.strip()][:3]
-        click.echo("\n".join(["error: " + (lines[0] if lines else ""), *lines[1:]]), err=True)
+        click.echo(label + "\n".join(lines), err=True)
     return code
 
 

@@ -17,6 +17,7 @@ from .record import PROBLEMS, Record, read
 MOST_GRIDS = 24
 HEADLINE_PIXELS, STRIP_PIXELS = 1536, 768
 MOST_EVENTS = 200
+PLAIN = ("event", "step", "samples", "seconds", "figures", "reason", "message")  # told elsewhere in a row of events
 NORMS = {"gradient_norm": "Gradient norms", "weight_norm": "Weight norms"}
 
 
@@ -54,6 +55,7 @@ def render(record: Record) -> str:
         figures=judged(record),
         charts=[Markup(svg) for svg in panels(record)],  # made by charts.chart, which escapes every name
         events=events(record),
+        ended=bool(record.of("end")),
         notes=_texts(record.start.get("notes")),
         skipped=_texts(record.start.get("skipped")),
         settings=list(flatten(record.config)),
@@ -174,18 +176,27 @@ def _rank(title: str) -> int:
 
 
 def events(record: Record) -> list[dict[str, str]]:
-    """What went wrong or was mended, and where the run was stopped and resumed."""
-    rows = []
-    for event in record.of(*PROBLEMS, "resume", "end"):
-        rest = {k: v for k, v in event.items() if k not in ("event", "step", "samples", "seconds", "time", "figures")}
-        rows.append(
-            {
-                "kind": str(event["event"]),
-                "samples": charts.count(float(event["samples"])) if "samples" in event else "",
-                "text": "; ".join(f"{k}: {v}" if k != "message" else str(v) for k, v in rest.items()),
-            }
-        )
-    return rows[-MOST_EVENTS:]
+    """What went wrong or was mended, and where the run was resumed; an uneventful run has none."""
+    told = [e for e in record.of(*PROBLEMS, "start") if e["event"] != "start" or e.get("resumed_from")]
+    return [
+        {
+            "kind": "resumed" if event["event"] == "start" else str(event["event"]).replace("_", " "),
+            "samples": f"{int(event['samples']):,}" if "samples" in event else "",
+            "text": in_words(event),
+        }
+        for event in told[-MOST_EVENTS:]
+    ]
+
+
+def in_words(event: Mapping[str, Any]) -> str:
+    """The reason or message of an event, then whatever else it tells."""
+    if event["event"] == "start":
+        return f"from {event['resumed_from']}"
+    first = [str(event[key]) for key in ("reason", "message") if event.get(key)]
+    rest = {k: v for k, v in event.items() if k not in PLAIN and v not in (None, [], "")}
+    return "; ".join(
+        [*first, *(f"{k} {', '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in rest.items())]
+    )
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

@@ -72,7 +72,7 @@ def axes(curves: Sequence[Points]) -> tuple[Axis, Axis]:
     elif high / low < 10:
         high = low * 10
     first, last = min(xs), max(xs)
-    first = 0.0 if first < 0.2 * last else first
+    first = 0.0 if first < 0.2 * last or first == last else first
     last = last if last > first else first + 1
     return Axis(first, last, LEFT, WIDTH - RIGHT), Axis(low, high, HEIGHT - BOTTOM, TOP, log)
 
