@@ -1,0 +1,172 @@
+"""R3GAN: the paper's sizes, its losses, its schedules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from gansmith.batch import Batch
+from gansmith.errors import DataError, SpecError
+from gansmith.recipes import r3gan
+from gansmith.recipes.base import Context, Networks
+from gansmith.recipes.r3gan import R3GAN
+from gansmith.schedule import Cosine, at
+from gansmith.spec import ImageSpec, Spec
+
+TEN = tuple("abcdefghij")
+TINY = R3GAN(width=16, wide_until=8, group=8, blocks=1, latent=8)
+
+
+def count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("spec", "g", "d"),
+    [
+        (ImageSpec(size=32, classes=TEN), 20.78, 21.28),  # CIFAR-10
+        (ImageSpec(size=64), 22.43, 22.38),  # FFHQ-64: 22.4M both
+        (ImageSpec(size=256), 23.06, 23.01),  # FFHQ-256
+    ],
+)
+def test_paper_has_the_published_numbers_of_parameters(spec: ImageSpec, g: float, d: float) -> None:
+    with torch.device("meta"):
+        nets = r3gan.paper(spec).networks(spec)
+    assert round(count(nets.G) / 1e6, 2) == g
+    assert round(count(nets.D) / 1e6, 2) == d
+
+
+def test_imagenet_sizes_follow_from_the_fields() -> None:
+    spec = ImageSpec(size=32, classes=tuple(map(str, range(1000))))
+    with torch.device("meta"):
+        nets = R3GAN(width=1536, group=32).networks(spec)
+    assert count(nets.G) / 1e6 == pytest.approx(82.9, abs=0.1)
+    assert count(nets.D) / 1e6 == pytest.approx(86.6, abs=0.1)
+
+
+@pytest.mark.parametrize("size", r3gan.SIZES)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("classes", [(), ("a", "b")])
+@pytest.mark.parametrize("patch", [1, 2])
+def test_shapes(size: int, channels: int, classes: tuple[str, ...], patch: int) -> None:
+    spec, recipe = ImageSpec(size=size, channels=channels, classes=classes), replace(TINY, patch=patch)
+    nets = recipe.networks(spec)
+    y = torch.tensor([0, 1]) if classes else None
+    x = nets.G(torch.randn(2, 8), y)
+    assert x.shape == (2, channels, size, size)
+    assert nets.D(x, y).shape == (2,)
+
+
+@pytest.mark.parametrize("preset", [r3gan.paper, r3gan.small])
+@pytest.mark.parametrize("size", [16, 64, 256])
+def test_presets_build(preset, size: int) -> None:
+    spec = ImageSpec(size=size, classes=TEN)
+    with torch.device("meta"):
+        nets = preset(spec).networks(spec)
+        assert nets.D(nets.G(torch.randn(2, 64), torch.zeros(2, dtype=torch.int64)), torch.tensor([0, 1])).shape == (2,)
+
+
+def test_small_runs_both_phases_and_generates() -> None:
+    spec = ImageSpec(size=32, channels=1)
+    recipe = r3gan.small(spec)
+    nets, batch = recipe.networks(spec), Batch(x=torch.rand(4, 1, 32, 32) * 2 - 1)
+    for phase in recipe.phases().values():
+        losses = phase.loss(nets, batch, Context())
+        assert all(v.shape == (4,) and v.isfinite().all() for v in losses.values())
+    x = recipe.generate(nets, spec.request(4), Context())["x"]
+    assert x.shape == (4, 1, 32, 32)
+    assert x.abs().max() <= 1
+
+
+def test_wrong_sizes_name_the_neighbours() -> None:
+    with pytest.raises(SpecError, match="16, 32, 64, 128, 256") as error:
+        TINY.networks(ImageSpec(size=48))
+    assert "32 or 64" in str(error.value)
+    with pytest.raises(SpecError, match="--size 256"):
+        TINY.networks(ImageSpec(size=512))
+
+
+def test_only_pictures() -> None:
+    class OtherSpec(Spec):
+        kind = "other"
+        bounds = request = decode = write = preview = None
+
+    with pytest.raises(SpecError, match="other"):
+        TINY.networks(OtherSpec())
+
+
+def test_labels_that_are_missing_are_an_error() -> None:
+    nets = TINY.networks(ImageSpec(size=16, classes=("a", "b")))
+    with pytest.raises(DataError, match="labels"):
+        nets.G(torch.randn(2, 8))
+
+
+class Linear(nn.Module):
+    """D(x) = w . x: its gradient is w everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(4))
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        return x.flatten(1) @ self.w
+
+
+class Constant(nn.Module):
+    """G(z) = 0 but for a gradient."""
+
+    def forward(self, z: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        return z[:, :4].view(-1, 1, 2, 2) * 0
+
+
+def test_losses_are_the_papers() -> None:
+    nets, recipe = Networks({"G": Constant(), "D": Linear()}), replace(TINY, gamma=3.0)
+    batch, w = Batch(x=torch.randn(5, 1, 2, 2)), nets.D.w
+    difference = batch["x"].flatten(1) @ w
+    losses = recipe.d_loss(nets, batch, Context())
+    torch.testing.assert_close(losses["adv"], torch.nn.functional.softplus(-difference))
+    torch.testing.assert_close(losses["r1"], (1.5 * w.square().sum()).expand(5))
+    torch.testing.assert_close(losses["r2"], losses["r1"])
+    torch.testing.assert_close(recipe.g_loss(nets, batch, Context())["adv"], torch.nn.functional.softplus(difference))
+
+
+def test_lazy_penalties_keep_their_weight() -> None:
+    nets, batch = Networks({"G": Constant(), "D": Linear()}), Batch(x=torch.randn(5, 1, 2, 2))
+    lazy = replace(TINY, gamma=3.0, penalty_every=4)
+    totals = [lazy.d_loss(nets, batch, Context(step=s)) for s in range(4)]
+    assert [set(t) for t in totals] == [{"adv", "r1", "r2"}] + [{"adv"}] * 3
+    every = replace(lazy, penalty_every=1).d_loss(nets, batch, Context())
+    torch.testing.assert_close(totals[0]["r1"], 4 * every["r1"])
+
+
+def test_schedules_reach_the_optimizer_as_floats() -> None:
+    recipe = r3gan.paper(ImageSpec(size=32, classes=TEN))
+    halfway = recipe.hyper("D", 10_000_000)
+    assert halfway["lr"] == pytest.approx(1.25e-4)
+    assert halfway["betas"][1] == pytest.approx(0.945)
+    assert at(recipe.gamma, 10_000_000) == pytest.approx(0.0275)
+    assert at(recipe.ema["G"], 10_000_000) == pytest.approx(2.5e6)
+    assert at(recipe.augment, 10_000_000) == pytest.approx(0.275)
+    constant = replace(recipe, lr=1, beta2=0.99).hyper("G", 5)
+    assert [type(v) for v in (constant["lr"], *constant["betas"])] == [float] * 3
+
+
+def test_initial_network_is_the_identity_in_its_blocks() -> None:
+    nets = TINY.networks(ImageSpec(size=16))
+    block = nets.G.layers[0]
+    x = torch.randn(2, 16, 4, 4)
+    assert torch.equal(block(x), x)
+
+
+def test_augmented_losses_are_reproducible_by_row() -> None:
+    spec = ImageSpec(size=16, channels=3)
+    recipe = replace(TINY, augment=Cosine(0.5, 0.9, 100))
+    torch.manual_seed(0)
+    nets, x = recipe.networks(spec), torch.rand(6, 3, 16, 16) * 2 - 1
+    whole = recipe.d_loss(nets, Batch(x=x), Context(seed=3))
+    parts = [recipe.d_loss(nets, Batch(x=x[i : i + 3]), Context(seed=3, row=i)) for i in (0, 3)]
+    for name, value in whole.items():
+        torch.testing.assert_close(torch.cat([p[name] for p in parts]), value, rtol=1e-4, atol=1e-5)
