@@ -81,7 +81,9 @@ class Toy(Recipe):
     latent: int = 4
     lr: float = 1e-3
 
-    ema = {"G": 2_000}
+    @property
+    def ema(self) -> Mapping[str, Any]:
+        return {"G": 2_000}
 
     def networks(self, spec: Spec) -> Networks:
         assert isinstance(spec, PointSpec)

@@ -54,7 +54,8 @@ class NormHistory:
         self.state = torch.zeros(3, dtype=torch.float64, device=device)  # plays, mean, variance
 
     def outlier(self, norm: Tensor) -> Tensor:
-        """Whether the norm is far above the usual one; it joins the history, cut to the limit if it is an outlier."""
+        """Whether the norm is far above the usual one. It joins the history; an outlier, cut to the limit, only its
+        mean: if it widened what is usual, a few outliers would let in the rest."""
         plays, mean, variance = self.state
         log = norm.double().clamp_min(1e-30).log()
         limit = mean + torch.clamp_min(Z_LIMIT * variance.sqrt(), math.log(LEAST_RATIO))
@@ -62,7 +63,8 @@ class NormHistory:
         seen = torch.where(outlier, limit, log)
         rate = torch.clamp_min(1 / (plays + 1), MEMORY)
         delta = seen - mean
-        moved = torch.stack([plays + 1, mean + rate * delta, (1 - rate) * (variance + rate * delta.square())])
+        spread = torch.where(outlier, variance, (1 - rate) * (variance + rate * delta.square()))
+        moved = torch.stack([plays + 1, mean + rate * delta, spread])
         self.state = torch.where(torch.isfinite(norm), moved, self.state)
         return outlier
 

@@ -239,7 +239,7 @@ class Trainer:
             if bool(accepted):
                 optimizer.step()
             return
-        optimizer.grad_scale, optimizer.found_inf = None, (~accepted).float().view(1)  # type: ignore[attr-defined]
+        optimizer.grad_scale, optimizer.found_inf = None, (~accepted).float()  # type: ignore[attr-defined]
         optimizer.step()
 
     def _context(self, phase: str, turn: int, row: int) -> Context:
