@@ -130,7 +130,7 @@ def _take_apart(optimizer: Optimizer, runtime: Runtime) -> tuple[dict[str, Tenso
                 tensors[f"{index}.{name}"] = runtime.whole(value)
             else:
                 values[f"{index}.{name}"] = value
-    return tensors, {"groups": state["param_groups"], "values": values}
+    return tensors, {"groups": state["param_groups"], "values": values, "tensors": sorted(tensors)}
 
 
 def restore(folder: Path, parts: Parts) -> Progress:
@@ -161,13 +161,19 @@ def _load(folder: Path, name: str, net: torch.nn.Module, runtime: Runtime) -> No
 
 def _put_together(folder: Path, name: str, optimizer: Optimizer, runtime: Runtime) -> None:
     document = checkpoint.read_document(folder, name)
-    tensors = checkpoint.read_tensors(folder, name) if (folder / f"{name}.safetensors").exists() else {}
+    tensors = checkpoint.read_tensors(folder, name) if document.get("tensors", True) else {}
+    missing = set(document.get("tensors", ())) - set(tensors)
+    if missing:
+        raise CheckpointError(f"{folder / name}.safetensors lacks {', '.join(sorted(missing)[:3])}")
     state: dict[int, dict[str, Any]] = {}
     for key, value in [*tensors.items(), *document["values"].items()]:
         index, _, entry = key.partition(".")
         state.setdefault(int(index), {})[entry] = value
     groups = [{k: tuple(v) if k == "betas" else v for k, v in group.items()} for group in document["groups"]]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    try:
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    except ValueError as error:
+        raise CheckpointError(f"{folder / name} does not fit this recipe's optimizer: {error}") from None
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             for entry, value in optimizer.state.get(parameter, {}).items():
