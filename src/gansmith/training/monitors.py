@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,7 @@ class SampleGrid(Monitor):
 
     def __init__(self, examples: int = GRID_EXAMPLES) -> None:
         self.examples = examples
+        self._failed = False
 
     def start(self, view: View) -> None:
         self._write(view)
@@ -112,11 +114,18 @@ class SampleGrid(Monitor):
         if not view.first:
             return
         path = view.out / folder.SAMPLES / f"{view.samples:012d}.png"
+        unfinished = path.with_suffix(".part")
         try:
             path.parent.mkdir(exist_ok=True)
-            view.source.spec.preview(batch).save(path)
+            view.source.spec.preview(batch).save(unfinished, format="PNG")
+            unfinished.replace(path)
+            self._failed = False
         except OSError as error:
-            view.journal.write("warning", **view.where(), message=f"the grid {path} was not written: {error}")
+            if not self._failed:
+                view.journal.write("warning", **view.where(), message=f"the grid {path} was not written: {error}")
+            self._failed = True
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
 
 
 class TensorBoardLog(Monitor):
@@ -130,8 +139,9 @@ class TensorBoardLog(Monitor):
             return
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(view.out / folder.TENSORBOARD, purge_step=view.samples)
-        self._writer.add_text("config", f"```\n{to_dict(view.recipe)}\n{to_dict(view.config)}\n```", view.samples)
+        with self._giving_up(view):
+            self._writer = SummaryWriter(view.out / folder.TENSORBOARD, purge_step=view.samples)
+            self._writer.add_text("config", f"```\n{to_dict(view.recipe)}\n{to_dict(view.config)}\n```", view.samples)
         view.journal.listen(self._hear)
 
     def _hear(self, event: dict[str, Any]) -> None:
@@ -139,22 +149,36 @@ class TensorBoardLog(Monitor):
             self._writer.add_scalar(f"metric/{event['name']}", event["value"], event["samples"])
 
     def tick(self, view: View, figures: Mapping[str, float]) -> None:
-        if self._writer is None:
-            return
+        if self._writer is not None:
+            with self._giving_up(view):
+                self._write(self._writer, view, figures)
+
+    @contextmanager
+    def _giving_up(self, view: View) -> Iterator[None]:
+        """TensorBoard's writer cannot go on after a full disk, nor write to every path; training can."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            self.close()
+            message = f"TensorBoard's log cannot be written: {error}; training goes on without it"
+            view.journal.write("warning", **view.where(), message=message)
+
+    def _write(self, writer: SummaryWriter, view: View, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
-            self._writer.add_scalar(name, value, view.samples)
+            writer.add_scalar(name, value, view.samples)
         grid = view.out / folder.SAMPLES / f"{view.samples:012d}.png"
         if grid.exists():
             import numpy
             from PIL import Image
 
             pixels = numpy.asarray(Image.open(grid).convert("RGB"))
-            self._writer.add_image("samples", pixels, view.samples, dataformats="HWC")
+            writer.add_image("samples", pixels, view.samples, dataformats="HWC")
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(OSError, ValueError):
+                writer.close()
 
 
 Score = Callable[[View], Mapping[str, float]]
