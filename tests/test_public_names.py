@@ -21,8 +21,10 @@ def test_every_public_name_is_there() -> None:
 def test_names_for_type_checkers_are_the_same_names() -> None:
     tree = ast.parse(Path(gs.__file__).read_text(encoding="utf-8"))
     block = next(n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
-    typed = {f"{n.module}.{n.names[0].name}" for n in block.body if isinstance(n, ast.ImportFrom)}
-    assert typed == {f"{module}.{name}" for name, module in gs._WHERE.items()}
+    imports = [(n.module, n.names[0]) for n in block.body if isinstance(n, ast.ImportFrom)]
+    typed = {alias.asname: f"{module}:{alias.name}" for module, alias in imports}
+    typed |= {n.targets[0].id: f"data:{n.value.id}" for n in block.body if isinstance(n, ast.Assign)}  # type: ignore
+    assert typed == {name: where if ":" in where else f"{where}:{name}" for name, where in gs._WHERE.items()}
 
 
 def test_recipes_are_public_by_their_class() -> None:

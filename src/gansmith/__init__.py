@@ -22,6 +22,7 @@ _WHERE = {
     "Evaluation": "pipelines.evaluate",
     "Generator": "pipelines.generate",
     "GansmithError": "errors",
+    "ImageFolder": "data:ImageSource",
     "ImageSource": "data",
     "ImageSpec": "spec",
     "Monitor": "training.monitors",
@@ -65,6 +66,8 @@ if TYPE_CHECKING:
     from .training.monitors import Monitor as Monitor
     from .training.trainer import Trainer as Trainer
 
+    ImageFolder = ImageSource
+
 __all__ = ["__version__", *_WHERE]
 
 
@@ -78,7 +81,8 @@ def __getattr__(name: str) -> Any:
 
 
 def _public(name: str) -> Any:
-    return getattr(importlib.import_module(f"gansmith.{_WHERE[name]}"), name)
+    module, _, other = _WHERE[name].partition(":")
+    return getattr(importlib.import_module(f"gansmith.{module}"), other or name)
 
 
 def _recipe(name: str) -> Any:

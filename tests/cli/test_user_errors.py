@@ -69,6 +69,19 @@ def test_labels_asked_for_and_absent(cli: Cli, photos: Path) -> None:
     cli("train", photos, "--labels").refused("labels were asked for", "subfolder")
 
 
+def test_a_network_that_cannot_be_sharded(cli: Cli, photos: Path) -> None:
+    cli("train", photos, "--shard", "Q").refused("no network 'Q' to shard", "G, D")
+    cli("train", photos, "--shard", "D", "--recipe", "r3gan").refused("cannot shard D", "twice")
+
+
+def test_classes_wanted_by_the_recipe(cli: Cli, photos: Path) -> None:
+    cli("train", photos, "--recipe", "cgan").refused("cgan needs classes", "subfolder")
+
+
+def test_a_batch_that_cannot_be_shared(cli: Cli, photos: Path) -> None:
+    cli("train", photos, "--batch", "4", "--devices", "3").refused("3 devices", "4")
+
+
 def test_both_lengths(cli: Cli, photos: Path) -> None:
     cli("train", photos, "--samples", "100", "--minutes", "1").refused("--samples", "--minutes", "one of them")
 

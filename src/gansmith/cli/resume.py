@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .options import ABOVE, COUNT, debug, from_file
-from .show import say
+from .show import hush_launcher, say
 
 
 @click.command("resume", short_help="Go on with a run.")
@@ -37,6 +37,8 @@ def command(
     if samples and minutes:
         raise click.UsageError("the length of a run is either --samples or --minutes: give one of them", ctx)
     from ..pipelines.train import resume
+
+    hush_launcher()
 
     resume(
         run,

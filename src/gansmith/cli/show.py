@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,12 @@ def say(text: str = "") -> None:
     """A line on stdout, from the first process alone."""
     if first_process():
         click.echo(text)
+
+
+def hush_launcher() -> None:
+    """The launcher of several processes tells of each; what goes wrong is still told."""
+    for name in ("distributed", "rank_zero"):
+        logging.getLogger(f"lightning_fabric.utilities.{name}").setLevel(logging.WARNING)
 
 
 def warn(text: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import ABOVE, COUNT, debug, overrides
-from .show import say, table
+from .show import hush_launcher, say, table
 
 if TYPE_CHECKING:
     from ..pipelines.train import Prepared
@@ -58,6 +58,8 @@ def command(ctx: click.Context, /, data: str, fields: tuple[str, ...], dry_run: 
     if settings["samples"] and settings["minutes"]:
         raise click.UsageError("the length of a run is either --samples or --minutes: give one of them", ctx)
     from ..pipelines import train as pipeline
+
+    hush_launcher()
 
     run = pipeline.train(data, **settings, dry_run=dry_run, changes=changes, tell=show)
     if dry_run:

@@ -18,12 +18,14 @@ class Seen:
     Attributes:
         count: number of examples.
         side: the size that suits the pictures; None where that was not asked.
+        why: the reason for that size.
         classes: names of the classes that training will use.
         spec: of a source that was made already; nothing is left to choose then.
     """
 
     count: int
     side: int | None
+    why: str = ""
     classes: tuple[str, ...] = ()
     spec: Spec | None = None
 
@@ -40,7 +42,7 @@ def look_at(data: Any, *, labels: bool | None = None, size: int | None = None) -
     """
     if isinstance(data, Source):
         spec = data.spec
-        return Seen(len(data), None, spec.classes if isinstance(spec, ImageSpec) else (), spec)
+        return Seen(len(data), None, "", spec.classes if isinstance(spec, ImageSpec) else (), spec)
     listing = list_pictures(data, None)
-    side = None if size else choose_size(listing)[0]
-    return Seen(len(listing), side, listing.classes if labels is not False and listing.labels is not None else ())
+    side, why = (None, "") if size else choose_size(listing)
+    return Seen(len(listing), side, why, listing.classes if labels is not False and listing.labels is not None else ())

@@ -49,7 +49,8 @@ class Facts:
 
     Attributes:
         count: number of examples.
-        side: what the shorter side of a typical picture measures; None where the data have no sides.
+        side: the side that suits the pictures; None where the data have no sides.
+        why: the reason for that side.
         classes: number of classes that training will use; 0 without labels.
         sizes: sides that the recipe can make, ascending; empty where the data have no sides.
     """
@@ -58,6 +59,7 @@ class Facts:
     side: int | None = None
     classes: int = 0
     sizes: tuple[int, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,15 +176,13 @@ def _size(facts: Facts, machine: Machine, wishes: Wishes) -> Choice | None:
     if facts.side is None or not facts.sizes:
         return None
     most = 256 if machine.memory > 30e9 else 128 if machine.card else CPU_SIZE
-    near = [s for s in facts.sizes if s <= facts.side / 0.85]
-    fitting = [s for s in near if s <= most]
-    size = max(fitting) if fitting else min(facts.sizes)
-    if near and max(near) > size:
-        limit = "there is no GPU" if not machine.card else "it takes hours already"
-        return Choice(
-            "size", str(size), f"your pictures have {facts.side} pixels, but {limit}; --size {max(near)} for all"
-        )
-    return Choice("size", str(size), f"the nearest that the recipe makes to your pictures' {facts.side} pixels")
+    near = max((s for s in facts.sizes if s <= facts.side), default=min(facts.sizes))
+    size = max((s for s in facts.sizes if s <= min(near, most)), default=min(facts.sizes))
+    if size < near:
+        limit = "that takes long on this card" if machine.card else "there is no GPU"
+        return Choice("size", str(size), f"your pictures would allow {near}, but {limit}; --size {near} insists")
+    why = facts.why if size == facts.side else f"the nearest to {facts.side} that the recipe makes"
+    return Choice("size", str(size), why or "it suits your pictures")
 
 
 def _batch(facts: Facts, machine: Machine, wishes: Wishes, devices: int, size: int | None) -> Choice:

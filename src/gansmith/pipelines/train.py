@@ -13,13 +13,14 @@ import torch
 from .. import checkpoint, config
 from ..data import open_source
 from ..data.source import Source
-from ..errors import ConfigError, GansmithError, RunFolderError, SpecError
+from ..errors import ConfigError, GansmithError, RunFolderError, SpecError, did_you_mean
 from ..recipes.base import Recipe
 from ..report import write_report
 from ..spec import ImageSpec, Spec
 from ..training import folder
 from ..training.config import TrainConfig
 from ..training.monitors import Monitor
+from ..training.start import check
 from ..training.trainer import Trainer
 from . import catalogue, plan
 from .generate import recipe_class
@@ -242,20 +243,33 @@ def prepare(
     maker = _Maker(recipe, plan.default_recipe(wishes), plan.default_preset(machine, wishes), changes or {})
     maker.find()  # a misspelt name is told before the data are read
     seen = look_at(data, labels=labels, size=wishes.size)
-    facts = plan.Facts(seen.count * (1 + mirror), seen.side, len(seen.classes), _sizes(maker, seen, wishes.size))
+    facts = plan.Facts(
+        seen.count * (1 + mirror), seen.side, len(seen.classes), _sizes(maker, seen, wishes.size), seen.why
+    )
     made = plan.choose(facts, machine, replace(wishes, recipe=None if recipe is None else maker.name))
     read_as: dict[str, Any] = {"size": made.size, "mirror": mirror, "labels": labels}
     source = data if isinstance(data, Source) else open_source(data, **read_as)
     built = maker.build(source.spec)
+    counts, train_config = parameters(built, source.spec), _train_config(made, wishes, shard)
+    _check_networks(shard, counts)
+    check(built, source, train_config)
     return Prepared(
         source=source,
         recipe=built,
         recipe_name=maker.name,
         plan=made,
-        config=_train_config(made, wishes, shard),
+        config=train_config,
         about={"data": _where(data), "read_as": read_as, "preset": made.preset, "command": _command()},
-        parameters=parameters(built, source.spec),
+        parameters=counts,
     )
+
+
+def _check_networks(names: Sequence[str], known: Mapping[str, int]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"no network {name!r} to shard; there are: {', '.join(known)}.{did_you_mean(name, known)}"
+            )
 
 
 def parameters(recipe: Recipe, spec: Spec) -> dict[str, int]:
