@@ -37,7 +37,7 @@ _WHERE = {
     "evaluate": "pipelines.evaluate",
     "load": "pipelines.generate",
     "open_source": "data",
-    "resume": "pipelines.train",
+    "resume": "pipelines.resume",
     "train": "pipelines.train",
     "write_report": "report",
 }
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from .pipelines.generate import Generator as Generator
     from .pipelines.generate import Samples as Samples
     from .pipelines.generate import load as load
-    from .pipelines.train import resume as resume
+    from .pipelines.resume import resume as resume
     from .pipelines.train import train as train
     from .recipes.base import Context as Context
     from .recipes.base import Networks as Networks

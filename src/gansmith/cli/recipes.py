@@ -51,7 +51,7 @@ def show(
     changes = overrides(fields, [option for param in ctx.command.params for option in param.opts])
     from ..config import to_dict
     from ..pipelines import catalogue
-    from ..pipelines.train import parameters
+    from ..pipelines.prepare import parameters
     from ..spec import ImageSpec
 
     cls = catalogue.find(name)

@@ -36,7 +36,7 @@ def command(
     """
     if samples and minutes:
         raise click.UsageError("the length of a run is either --samples or --minutes: give one of them", ctx)
-    from ..pipelines.train import resume
+    from ..pipelines.resume import resume
 
     hush_launcher()
 

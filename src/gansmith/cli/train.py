@@ -12,7 +12,7 @@ from .options import ABOVE, COUNT, debug, overrides
 from .show import hush_launcher, say, table
 
 if TYPE_CHECKING:
-    from ..pipelines.train import Prepared
+    from ..pipelines.prepare import Prepared
 
 
 @click.command(

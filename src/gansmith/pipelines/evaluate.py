@@ -25,7 +25,7 @@ from ..training import folder
 from ..training.journal import Journal
 from .generate import Generator, load
 from .paths import native, readable
-from .train import run_settings
+from .resume import run_settings
 
 PART = 256
 METRICS = ("fid", "kid", "precision_recall")

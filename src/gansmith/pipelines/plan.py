@@ -62,7 +62,7 @@ class Facts:
     why: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Wishes:
     """What the user asked for; None leaves the choice to the plan."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from ..data.source import Source
 from ..metrics.extractors import IN_DOMAIN, choose_extractor, figure_name
 from ..metrics.judge import QuickJudge
 from ..spec import ImageSpec
+from ..training.config import TrainConfig
 from ..training.monitors import Monitor, Progress, QuickScore, SampleGrid, TensorBoardLog, View
 
 EXAMPLES = 1000  # of each side; enough to see the trend, too few to report
@@ -29,6 +32,13 @@ def default_monitors(source: Source, data_name: str, *, tick: int) -> list[Monit
     if isinstance(source.spec, ImageSpec):
         scores.append(QuickScores(source, source.spec, data_name).monitor(TICKS * tick))
     return [SampleGrid(), TensorBoardLog(), *scores, Progress()]
+
+
+def watchers(given: Sequence[Monitor] | None, source: Source, data: Any, config: TrainConfig) -> Sequence[Monitor]:
+    """Those that were given, or else the usual ones."""
+    if given is not None:
+        return given
+    return default_monitors(source, data if isinstance(data, str) else "", tick=config.tick)
 
 
 class QuickScores:

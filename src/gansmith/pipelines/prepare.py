@@ -1,0 +1,173 @@
+"""Before training: look at the data and the machine, choose, and build recipe and source. Nothing is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..data import open_source
+from ..data.source import Source
+from ..errors import ConfigError, SpecError, did_you_mean
+from ..recipes.base import Recipe
+from ..spec import ImageSpec, Spec
+from ..training.config import TrainConfig
+from ..training.start import check
+from . import catalogue, plan
+from .look import Seen, look_at
+from .paths import readable
+
+RecipeLike = str | Recipe | type[Recipe] | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to start; nothing has been written yet.
+
+    Attributes:
+        parameters: how many each network has.
+        about: what config.yaml keeps besides: where the data are, how they were read, the command line.
+    """
+
+    source: Source
+    recipe: Recipe
+    recipe_name: str
+    plan: plan.Plan
+    config: TrainConfig
+    about: dict[str, Any]
+    parameters: dict[str, int]
+
+
+def prepare(
+    data: Any,
+    wishes: plan.Wishes,
+    *,
+    recipe: RecipeLike = None,
+    mirror: bool = False,
+    labels: bool | None = None,
+    shard: Sequence[str] = (),
+    changes: Mapping[str, Any] | None = None,
+) -> Prepared:
+    """Looks at the data and the machine, chooses, and builds everything but the trainer. Writes nothing.
+
+    Raises:
+        UserError: what was asked for cannot work.
+    """
+    if wishes.samples and wishes.minutes:
+        raise ConfigError("the length of a run is either samples or minutes: give one of them")
+    machine = plan.look()
+    maker = _Maker(recipe, plan.default_recipe(wishes), plan.default_preset(machine, wishes), changes or {})
+    maker.find()  # a misspelt name is told before the data are read
+    seen = look_at(data, labels=labels, size=wishes.size)
+    facts = plan.Facts(
+        seen.count * (1 + mirror), seen.side, len(seen.classes), _sizes(maker, seen, wishes.size), seen.why
+    )
+    made = plan.choose(facts, machine, replace(wishes, recipe=None if recipe is None else maker.name))
+    read_as: dict[str, Any] = {"size": made.size, "mirror": mirror, "labels": labels}
+    source = data if isinstance(data, Source) else open_source(data, **read_as)
+    built = maker.build(source.spec)
+    counts, train_config = parameters(built, source.spec), _train_config(made, wishes, shard)
+    _check_networks(shard, counts)
+    check(built, source, train_config)
+    return Prepared(
+        source=source,
+        recipe=built,
+        recipe_name=maker.name,
+        plan=made,
+        config=train_config,
+        about={"data": where(data), "read_as": read_as, "preset": made.preset, "command": command()},
+        parameters=counts,
+    )
+
+
+def _check_networks(names: Sequence[str], known: Mapping[str, int]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"no network {name!r} to shard; there are: {', '.join(known)}.{did_you_mean(name, known)}"
+            )
+
+
+def parameters(recipe: Recipe, spec: Spec) -> dict[str, int]:
+    """How many parameters each network has; none is allocated.
+
+    Raises:
+        SpecError: the recipe cannot make such examples.
+    """
+    with torch.device("meta"):
+        nets = recipe.networks(spec)
+    return {name: sum(p.numel() for p in net.parameters()) for name, net in nets.items()}
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes the recipe for a spec, from whatever form the user named it in."""
+
+    given: RecipeLike
+    default: str
+    preset: str
+    changes: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        if self.given is None or isinstance(self.given, str):
+            return self.default
+        return catalogue.name_of(self.given if isinstance(self.given, type) else type(self.given))
+
+    def find(self) -> type[Recipe]:
+        if isinstance(self.given, Recipe):
+            return type(self.given)
+        return self.given if isinstance(self.given, type) else catalogue.find(self.default)
+
+    def build(self, spec: Spec) -> Recipe:
+        if isinstance(self.given, Recipe):
+            return catalogue.changed(self.given, self.changes)
+        return catalogue.build(self.find(), spec, self.preset, self.changes)
+
+    def makes(self, spec: Spec) -> bool:
+        """Whether the recipe can make such examples; mistakes in its settings are told later, by `build`."""
+        try:
+            parameters(self.build(spec), spec)
+        except SpecError:
+            return False
+        return True
+
+
+def _sizes(maker: _Maker, seen: Seen, asked: int | None) -> tuple[int, ...]:
+    """Sides that the recipe can make of such pictures.
+
+    Raises:
+        SpecError: not the one asked for, or none at all; the recipe says which.
+    """
+    if seen.spec is not None:
+        parameters(maker.build(seen.spec), seen.spec)
+        return ()
+    spec = ImageSpec(size=asked or plan.CPU_SIZE, classes=seen.classes)
+    able = () if asked else tuple(s for s in plan.SIZES if maker.makes(replace(spec, size=s)))
+    if not able:
+        parameters(maker.build(spec), spec)
+    return able
+
+
+def _train_config(made: plan.Plan, wishes: plan.Wishes, shard: Sequence[str]) -> TrainConfig:
+    shared = {f.name for f in fields(TrainConfig)} & {f.name for f in fields(plan.Plan)}
+    values = {name: getattr(made, name) for name in shared}
+    return TrainConfig(**values, seed=wishes.seed, shard=tuple(shard))
+
+
+def where(data: Any) -> str | None:
+    """What finds the data again from any folder; None for data that came as Python objects."""
+    if not isinstance(data, str | Path):
+        return None
+    return readable(Path(data).resolve()) if Path(data).exists() else str(data)
+
+
+def command() -> list[str]:
+    """The command line, where there was one."""
+    program = Path(sys.argv[0])
+    own = program.name == "gansmith" or (program.name == "__main__.py" and program.parent.name == "gansmith")
+    return ["gansmith", *map(readable, sys.argv[1:])] if own else []
