@@ -105,7 +105,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("out", type=Path)
     parser.add_argument("--recipe", choices=RECIPES, default="toy")
     parser.add_argument("--at", action="append", default=[])
-    for flag in ("resume", "overwrite", "accept_data_change", "monitors", "fabric_env"):
+    for flag in ("resume", "overwrite", "accept_data_change", "monitors"):
         parser.add_argument(f"--{flag}", action="store_true")
     for number, value in {"steps": 60, "tick": 10, "save_every": 20, "seed": 0, "devices": 1, "width": 16}.items():
         parser.add_argument(f"--{number}", type=int, default=value)

@@ -210,7 +210,7 @@ def test_row25_the_log_is_on_a_full_disk(small_disk: Path, tmp_path: Path) -> No
             pass
     for step in range(200):
         log.write("tick", step=step, figures={"D/adv": 0.5})
-    assert [e["message"] for e in heard if e["event"] == "warning"][0].count("training goes on without it") == 1
+    assert next(e["message"] for e in heard if e["event"] == "warning").count("training goes on without it") == 1
     assert len([e for e in heard if e["event"] == "warning"]) == 1
     filler.unlink()
     log.write("tick", step=200)

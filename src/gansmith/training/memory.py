@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import TrainingFailed
 
@@ -43,16 +45,22 @@ def explained() -> Iterator[None]:
         ) from error
 
 
-def halve(micro: int | None, share: int, *, alone: bool) -> int:
+def least(nets: nn.Module) -> int:
+    """The fewest examples per forward pass that these networks can be trained with."""
+    return 2 if any(isinstance(module, _BatchNorm) for module in nets.modules()) else 1
+
+
+def halve(micro: int | None, share: int, least: int, *, alone: bool) -> int:
     """Half of the present micro-batch; the effective batch stays as it is.
 
     Args:
         micro: examples per forward pass now; None for the whole share.
         share: examples of this process per batch.
+        least: examples that there must be at a time.
         alone: whether this process may change it without the others.
 
     Raises:
-        TrainingFailed: a single example does not fit, or other processes would not follow.
+        TrainingFailed: the least does not fit, or other processes would not follow.
     """
     now = min(micro or share, share)
     if not alone:
@@ -60,10 +68,11 @@ def halve(micro: int | None, share: int, *, alone: bool) -> int:
             f"memory ran out in one of several processes, well into the run, with {now} examples at a time\n"
             f"resume with a smaller micro-batch: gansmith resume RUN --micro {max(1, now // 2)}"
         )
-    if now <= 1:
+    if now // 2 < least:
+        few = "a single example" if now == 1 else f"{now} examples"
         raise TrainingFailed(
-            "memory ran out with a single example at a time; choose a smaller --size or narrower networks "
-            "(recipe.width), or a device with more memory"
+            f"memory ran out with {few} at a time; choose a smaller --size or narrower networks (recipe.width), "
+            "or a device with more memory"
         )
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -83,7 +83,8 @@ class Trainer:
         self.view = View(self)
         self._played: set[str] = set()
         self._started: float | None = None
-        self._build()
+        with memory.explained():
+            self._build()
 
     def _build(self) -> None:
         """Networks, averages and optimizers as they are before the first step; the seed decides all of it."""
@@ -189,12 +190,12 @@ class Trainer:
             accepted = self.guard.judge(name, step, turn, batch, bad_rows, losses, norm, bad)
             self._apply(optimizer, self.recipe.hyper(name, self.samples), accepted)
             buffers.keep_if(accepted)
-        extra = {k: v[0] if len(v) == 1 else torch.stack(v).mean() for k, v in reported.items()}
-        self.figures.add(name, dict(zip(losses, means, strict=True)) | extra | {"gradient_norm": norm}, accepted)
+        figures = {**dict(zip(losses, means, strict=True)), **reported, "gradient_norm": norm}
+        self.figures.add(name, figures, accepted)
 
     def _backward(
         self, name: str, turn: int, batch: Batch, optimizer: Optimizer, buffers: state.Buffers
-    ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Gradients of the batch, in parts as small as memory demands; per-sample losses and reported figures."""
         while True:
             optimizer.zero_grad(set_to_none=True)
@@ -210,24 +211,25 @@ class Trainer:
                 return out
             optimizer.zero_grad(set_to_none=True)
             buffers.restore()
-            self.progress.micro = memory.halve(self.progress.micro, len(batch), alone=agreed or self.runtime.world == 1)
+            alone = agreed or self.runtime.world == 1
+            self.progress.micro = memory.halve(self.progress.micro, len(batch), memory.least(self.nets), alone=alone)
             self.journal.write("oom", **self.where(), micro=self.progress.micro, batch=self.config.batch)
 
-    def _accumulate(self, name: str, turn: int, batch: Batch) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
+    def _accumulate(self, name: str, turn: int, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         phase, row = self.phases[name], self.runtime.share(self.config.batch)[0]
         losses: dict[str, list[Tensor]] = {}
-        reported: dict[str, list[Tensor]] = {}
+        reported: dict[str, Tensor] = {}
         for part in batch.split(self.progress.micro or len(batch)):
-            ctx = self._context(name, turn, row)
+            ctx, share = self._context(name, turn, row), len(part) / len(batch)
             with self.runtime.precision(self.config.precision):
                 terms = phase.loss(self.nets, part, ctx)
             start.check_losses(name, terms, len(part))
             total = torch.stack([v.float().mean() for v in terms.values()]).sum()
-            (total * (len(part) / len(batch))).backward()
+            (total * share).backward()
             for key, values in terms.items():
                 losses.setdefault(key, []).append(values.detach())
             for key, figures in ctx.figures.items():
-                reported.setdefault(key, []).extend(figures)
+                reported[key] = reported.get(key, 0.0) + torch.stack(figures).mean() * share
             row += len(part)
         return {k: torch.cat(v) for k, v in losses.items()}, reported
 
@@ -245,8 +247,6 @@ class Trainer:
     def _context(self, phase: str, turn: int, row: int) -> Context:
         seed = fold(self.seed, self.progress.step, phase, turn)
         return Context(seed=seed, row=row, step=self.progress.step, samples=self.samples, device=self.runtime.device)
-
-    # between steps
 
     def _finished(self) -> bool:
         if self.config.samples is not None:
