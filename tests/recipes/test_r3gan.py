@@ -142,6 +142,22 @@ def test_lazy_penalties_keep_their_weight() -> None:
     torch.testing.assert_close(totals[0]["r1"], 4 * every["r1"])
 
 
+def test_leak_bounds_the_pictures_and_keeps_a_gradient() -> None:
+    spec = ImageSpec(size=16)
+    torch.manual_seed(0)
+    plain = replace(TINY, patch=2).networks(spec).G
+    leaky = replace(TINY, patch=2, leak=0.05).networks(spec).G
+    leaky.load_state_dict(plain.state_dict())
+    z = torch.randn(8, 8) * 5
+    x, y = plain(z), leaky(z)
+    assert x.abs().max() > 2
+    torch.testing.assert_close(y[x.abs() < 1], x[x.abs() < 1])
+    far = x > 1
+    torch.testing.assert_close(y[far], 1 + 0.05 * (x[far] - 1))
+    (gradient,) = torch.autograd.grad(y[far].sum(), leaky.to_patches.weight)
+    assert gradient.abs().sum() > 0
+
+
 def test_schedules_reach_the_optimizer_as_floats() -> None:
     recipe = r3gan.paper(ImageSpec(size=32, classes=TEN))
     halfway = recipe.hyper("D", 10_000_000)
