@@ -27,20 +27,35 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
     dot = f"{where}." if where else ""
+    _refuse_unknown(cls, values, dot)
+    try:
+        built = TypeAdapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"][:1])
+        raise ConfigError(f"{dot}{name}: {first['msg'][:1].lower()}{first['msg'][1:]}: {first['input']!r}") from None
+    _refuse_unknown_within(built, values, dot)
+    return built
+
+
+def _refuse_unknown(cls: type, values: Mapping[str, Any], dot: str) -> None:
+    known = [f.name for f in fields(cls)]
     for name in values:
         if name not in known:
             raise ConfigError(
                 f"no setting {dot}{name}.{did_you_mean(name, known)}\n"
                 f"{cls.__name__} has: {', '.join(sorted(known)) or 'no settings'}"
             )
-    try:
-        return TypeAdapter(cls).validate_python(dict(values))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"][:1])
-        raise ConfigError(f"{dot}{name}: {first['msg'][:1].lower()}{first['msg'][1:]}: {first['input']!r}") from None
+
+
+def _refuse_unknown_within(built: Any, values: Mapping[str, Any], dot: str) -> None:
+    """Validation passes over names that a nested dataclass does not know; nothing is to be passed over."""
+    for name, value in values.items():
+        inner = getattr(built, name)
+        if isinstance(value, Mapping) and is_dataclass(inner):
+            _refuse_unknown(type(inner), value, f"{dot}{name}.")
+            _refuse_unknown_within(inner, value, f"{dot}{name}.")
 
 
 def override(instance: T, texts: Mapping[str, str], *, where: str = "") -> T:
