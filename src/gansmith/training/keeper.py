@@ -28,8 +28,11 @@ FIXED = ("batch", "seed")  # settings that a resumed run may not change
 @torch.no_grad()
 def weight_norm(net: nn.Module) -> float:
     """Euclidean norm over all parameters; not finite if any weight is not."""
-    norms = [n.full_tensor() if hasattr(n, "full_tensor") else n for n in torch._foreach_norm(list(net.parameters()))]
-    return float(torch.linalg.vector_norm(torch.stack([n.float() for n in norms]))) if norms else 0.0
+    weights = list(net.parameters())
+    if not weights:
+        return 0.0
+    norms = [n.full_tensor() if hasattr(n, "full_tensor") else n for n in torch._foreach_norm(weights)]
+    return float(torch.linalg.vector_norm(torch.stack([n.float() for n in norms])))
 
 
 class Keeper:
@@ -57,7 +60,7 @@ class Keeper:
             seconds=trainer.seconds,
             fingerprint=trainer.source.fingerprint,
             settings=self._settings(),
-            figures=trainer.figures.to_json(),
+            figures=trainer.figures.to_json(trainer.runtime.mean),
             guard=trainer.guard.to_json(),
         )
         path = checkpoint.step_folder(trainer.out, progress.step)
