@@ -125,14 +125,20 @@ class Toy(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class NormToy(Toy):
-    """With batch normalisation in both networks, so that there are buffers, and examples that see each other."""
+    """With batch normalisation in both networks, so that there are buffers, and examples that see each other.
+
+    No layer whose bias the next normalisation takes away: its gradient is noise, which Adam would blow up.
+    """
 
     def networks(self, spec: Spec) -> Networks:
         assert isinstance(spec, PointSpec)
 
         def mlp(i: int, o: int) -> nn.Sequential:
             return nn.Sequential(
-                nn.Linear(i, self.width), nn.BatchNorm1d(self.width), nn.Softplus(), nn.Linear(self.width, o)
+                nn.Linear(i, self.width, bias=False),
+                nn.BatchNorm1d(self.width),
+                nn.Softplus(),
+                nn.Linear(self.width, o, bias=False),
             )
 
         D = nn.Sequential(*mlp(spec.dim, 1), nn.Flatten(0))

@@ -43,8 +43,9 @@ class Figures:
     def clear(self) -> None:
         self._rows = {}
 
-    def to_json(self) -> dict[str, list[float]]:
-        return {"|".join(names): row.tolist() for names, row in self._rows.items()}
+    def to_json(self, mean: Callable[[Tensor], Tensor] = lambda row: row) -> dict[str, list[float]]:
+        """The sums as they are, the `mean` of all processes; however many may each go on from it."""
+        return {"|".join(names): mean(self._rows[names]).tolist() for names in sorted(self._rows)}
 
     def from_json(self, data: Mapping[str, list[float]], device: torch.device) -> None:
         self._rows = {

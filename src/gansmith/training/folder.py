@@ -54,12 +54,17 @@ def empty(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, make: bool = True) -> Iterator[None]:
     """Holds the folder for this process; the lock falls with the process, however it ends.
 
+    Args:
+        make: makes the folder if there is none.
+
     Raises:
-        RunFolderError: another process holds it, or the folder cannot be written.
+        RunFolderError: another process holds it, the folder cannot be written, or there is none.
     """
+    if not make and not folder.is_dir():
+        raise RunFolderError(f"no such run folder: {folder}")
     owner = folder / ".owner"
     try:
         folder.mkdir(parents=True, exist_ok=True)

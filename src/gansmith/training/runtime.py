@@ -106,6 +106,10 @@ class Runtime:
             dist.all_reduce(values)
         return values
 
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean over processes."""
+        return self.sum(values) / self.world
+
     def any(self, flag: bool) -> bool:
         """Whether the flag is up in any process; every process must ask."""
         return flag if self.world == 1 else bool(self.sum(torch.tensor(float(flag), device=self.device)) > 0)

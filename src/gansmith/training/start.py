@@ -48,7 +48,7 @@ def check(recipe: Recipe, source: Source, config: TrainConfig) -> None:
 def check_networks(
     nets: Iterable[str], phases: Mapping[str, Phase], averages: Iterable[str], config: TrainConfig, processes: int
 ) -> None:
-    """Refuses names of networks that the recipe does not have, and sharding over a single process.
+    """Refuses names of networks that the recipe does not have, and sharding that cannot work.
 
     Raises:
         ConfigError: names the network and who asked for it.
@@ -62,6 +62,10 @@ def check_networks(
                 raise ConfigError(f"{who} names a network that the recipe lacks: {name}; it has: {', '.join(known)}")
     if config.shard and processes == 1:
         raise ConfigError("sharding needs several processes: ask for them with --devices, or leave --shard out")
+    for name, phase in phases.items():
+        if 0 < len(set(phase.trains) & set(config.shard)) < len(phase.trains):
+            together = ", ".join(phase.trains)
+            raise ConfigError(f"phase {name} trains {together} with one optimizer: shard all of them or none")
 
 
 def importable_name(recipe: Recipe) -> str:
@@ -107,13 +111,13 @@ def check_first_play(trainer: Trainer, phase: str, params: Sequence[Tensor]) -> 
 
 
 @contextmanager
-def exclusively(out: Path, runtime: Runtime) -> Iterator[None]:
+def exclusively(out: Path, runtime: Runtime, *, make: bool) -> Iterator[None]:
     """The run folder, held by process 0 on behalf of all."""
     with ExitStack() as stack:
         problem: GansmithError | None = None
         if runtime.rank == 0:
             try:
-                stack.enter_context(folder.locked(out))
+                stack.enter_context(folder.locked(out, make=make))
             except GansmithError as error:
                 problem = error
         _agree_on(problem, runtime)

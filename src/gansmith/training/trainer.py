@@ -140,7 +140,7 @@ class Trainer:
             TrainingFailed: non-finite values persist after three returns to a checkpoint, or memory ran out.
             Interrupted: a signal came; the run was saved.
         """
-        with start.exclusively(self.out, self.runtime), Interrupts() as interrupts:
+        with start.exclusively(self.out, self.runtime, make=not self.resume), Interrupts() as interrupts:
             try:
                 start.open_run(self)
                 self.restart_clock()
