@@ -61,11 +61,13 @@ def test_two_processes_are_one(recipe: str, torchrun: bool, alone: Mapping[str, 
     alike(tmp_path / "run", tmp_path / "dump", alone[recipe])
 
 
-def test_sharding_is_one_process_too(alone: Mapping[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("halves", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["whole", "resumed"])
+def test_sharding_is_one_process_too(halves: bool, alone: Mapping[str, Path], tmp_path: Path) -> None:
     """G sharded with FSDP2 over two processes: the same weights; its checkpoint is whole and loads anywhere."""
-    run = tmp_path / "run"
-    launch(run, "--devices", 2, "--shard", "G", "E", "--steps", 12, "--tick", 8, "--save_every", 12)
-    launch(run, "--devices", 2, "--shard", "G", "E", *COMMON, "--resume", "--dump", tmp_path / "dump")
+    run, sharded = tmp_path / "run", ("--devices", 2, "--shard", "G", "E")
+    if halves:
+        launch(run, *sharded, "--steps", 12, "--tick", 8, "--save_every", 12)
+    launch(run, *sharded, *COMMON, *(["--resume"] if halves else []), "--dump", tmp_path / "dump")
     alike(run, tmp_path / "dump", alone["toy"])
     a, b = (checkpoint.read_tensors(p / "step-000000024", "G.ema") for p in (run, alone["toy"]))
     assert_same(a, b, close=True)
@@ -80,12 +82,22 @@ def test_a_bad_row_in_the_second_process_is_named(tmp_path: Path) -> None:
     assert events(tmp_path, "end")[0]["step"] == 24
 
 
+@pytest.mark.slow
+def test_a_signal_to_one_of_two_saves_and_ends_both(tmp_path: Path) -> None:
+    said = launch(tmp_path, "--devices", 2, "--steps", 60, "--save_every", 60, "--at", "5:signal:SIGTERM", wanted=143)
+    assert "go on with: gansmith resume" in said
+    assert checkpoint.steps(tmp_path)[-1].name == "step-000000016"
+    assert checkpoint.damage(checkpoint.steps(tmp_path)[-1]) is None
+
+
+@pytest.mark.slow
 def test_a_refused_folder_ends_both(tmp_path: Path) -> None:
     train(tmp_path, steps=2)
     said = launch(tmp_path, "--devices", 2, *COMMON, wanted=2)
     assert "holds a run already" in said
 
 
+@pytest.mark.slow
 def test_resuming_with_other_processes_is_said(tmp_path: Path, alone: Mapping[str, Path]) -> None:
     train(tmp_path / "run", steps=12, tick=8, save_every=12)
     launch(tmp_path / "run", "--devices", 2, *COMMON, "--resume", "--dump", tmp_path / "dump")

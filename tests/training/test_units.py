@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from toys import FusedToy, NormToy, Points, Toy, everything, prepare, train
 
 from gansmith.batch import Batch
-from gansmith.errors import ConfigError, DataError, Interrupted
+from gansmith.errors import ConfigError, DataError, Interrupted, RunFolderError
 from gansmith.recipes.base import Context, Networks, Phase, fold, sample
 from gansmith.schedule import Linear
 from gansmith.training import start
@@ -94,7 +93,8 @@ def test_noise_has_its_distribution() -> None:
     assert abs(float(normal.mean())) < 0.01
     assert abs(float(normal.var()) - 1) < 0.02
     uniform = Context(seed=1).rand(Batch(x=torch.zeros(20_000)), 2)
-    assert float(uniform.min()) >= 0 and float(uniform.max()) < 1
+    assert float(uniform.min()) >= 0
+    assert float(uniform.max()) < 1
     assert abs(float(uniform.mean()) - 0.5) < 0.01
 
 
@@ -313,6 +313,12 @@ def test_a_run_by_the_clock_ends(tmp_path: Path) -> None:
     assert trainer.seconds >= 0.3
 
 
+def test_resuming_nothing_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="no such run folder"):
+        train(tmp_path / "absent", resume=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_old_checkpoints_go(tmp_path: Path) -> None:
     train(tmp_path, steps=60, save_every=10, keep=2)
     assert sorted(p.name for p in tmp_path.glob("step-*")) == ["step-000000050", "step-000000060"]
@@ -337,6 +343,5 @@ def test_interrupted_carries_the_exit_code() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _global_seed() -> Iterator[None]:
+def _global_seed() -> None:
     torch.manual_seed(0)
-    yield

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .. import checkpoint
 from ..config import to_dict
@@ -28,7 +28,7 @@ FIXED = ("batch", "seed")  # settings that a resumed run may not change
 @torch.no_grad()
 def weight_norm(net: nn.Module) -> float:
     """Euclidean norm over all parameters; not finite if any weight is not."""
-    weights = list(net.parameters())
+    weights: list[Tensor] = list(net.parameters())
     if not weights:
         return 0.0
     norms = [n.full_tensor() if hasattr(n, "full_tensor") else n for n in torch._foreach_norm(weights)]
