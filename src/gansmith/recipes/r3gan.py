@@ -219,7 +219,7 @@ def paper(spec: Spec) -> R3GAN:
 
 
 def small(spec: Spec) -> R3GAN:
-    """For two CPU cores and minutes, at a batch of 16 or 32; at its best after some 60,000 samples.
+    """For two CPU cores and minutes, at a batch of 32; at its best after some 60,000 samples.
 
     Narrow, one block a size, no block at full size (`patch`), penalties on each fourth step, schedules a
     thousandth as long as the paper's, and ten times its learning rate.
@@ -227,7 +227,7 @@ def small(spec: Spec) -> R3GAN:
     size = picture_spec(spec, "r3gan", SIZES).size
     over, gamma = 60_000, 2.0 if size <= 64 else 10.0
     return R3GAN(
-        width=128,
+        width=96,
         wide_until=4 * max(size // 32, 1),
         blocks=1,
         patch=2,
