@@ -66,8 +66,17 @@ def test_r3gan_learns_all_four_quarters_and_obeys_labels() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["gan", "dcgan", "cgan"])
-def test_classics_learn_to_make_a_quarter(name: str) -> None:
+def test_dcgan_learns_all_four_quarters() -> None:
+    """Many pictures stay mixtures: batch normalisation sees four pictures only. An untrained G scores 0."""
+    distance, _ = made_by("dcgan", 500)
+    near = distance.amin(1) < 0.3
+    assert near.float().mean() > 0.4
+    assert (distance.argmin(1)[near].bincount(minlength=4) > 20).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gan", "cgan"])
+def test_perceptrons_learn_to_make_a_quarter(name: str) -> None:
     """No more than that is asked of them: without a penalty they may find one picture and stay with it."""
     distance, _ = made_by(name, 500)
     assert (distance.amin(1) < 0.3).float().mean() > 0.8, "few pictures look like a quarter"
