@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from nursery import Nursery
 from safetensors.torch import load_file
 from toys import NormToy, Toy, assert_same, events, everything, train
 
-from conftest import Nursery
 from gansmith.batch import Batch
 from gansmith.errors import TrainingFailed
 from gansmith.recipes.base import Context, Networks

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 import torch
+from nursery import RUNNER, SIGKILL, Nursery, wait_until
 from toys import Points, assert_same, events, everything, prepare, train
 
-from conftest import RUNNER, SIGKILL, Nursery, wait_until
 from gansmith import checkpoint
 from gansmith.batch import Batch
 from gansmith.errors import Interrupted, RunFolderError

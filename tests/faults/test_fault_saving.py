@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import torch
+from nursery import SIGKILL, Nursery, wait_until
 from toys import events, train
 
-from conftest import SIGKILL, Nursery, wait_until
 from gansmith import checkpoint
 from gansmith.errors import CheckpointError
 
