@@ -74,7 +74,7 @@ def test_a_run_folder_holds_all_that_is_promised(trained: Path) -> None:
 def test_a_dry_run_says_everything_and_writes_nothing(cli: Cli, tmp_path: Path) -> None:
     told = cli("train", "bundled:fashion-mnist", "--dry-run", "--out", "run", "--minutes", "3", "recipe.latent=32")
     assert told.code == 0
-    for text in ("10,000 pictures", "recipe", "r3gan", "small", "3 minutes", "parameters: G", "dry run"):
+    for text in ("10,000 pictures", "recipe", "dcgan", "small", "3 minutes", "parameters: G", "dry run"):
         assert text in told.out, text
     assert not (tmp_path / "run").exists()
 
@@ -173,7 +173,7 @@ def test_evaluate_a_folder_of_pictures(cli: Cli, run: Path) -> None:
 def test_recipes_lists_and_shows(cli: Cli) -> None:
     told = cli("recipes")
     assert told.code == 0
-    for name in ("gan", "dcgan", "cgan", "r3gan *", "https://arxiv.org/abs/2501.05441"):
+    for name in ("gan", "dcgan", "cgan", "dcgan *", "r3gan **", "https://arxiv.org/abs/2501.05441"):
         assert name in told.out, name
     told = cli("recipes", "show", "r3gan", "--size", "64", "--preset", "small", "recipe.latent=7")
     assert told.code == 0

@@ -37,14 +37,14 @@ def test_every_choice_has_a_reason() -> None:
 
 def test_a_cpu_gets_small_networks_small_pictures_and_minutes() -> None:
     plan = choose(PHOTOS, CPU, Wishes())
-    assert (plan.recipe, plan.preset, plan.size, plan.batch) == ("r3gan", "small", 32, 32)
+    assert (plan.recipe, plan.preset, plan.size, plan.batch) == ("dcgan", "small", 32, 32)
     assert (plan.samples, plan.minutes, plan.precision, plan.devices) == (None, 10.0, "fp32", 1)
     assert "--size 256" in why(plan, "size")
 
 
 def test_a_gpu_gets_the_papers_networks_and_samples() -> None:
     plan = choose(PHOTOS, GPU, Wishes())
-    assert (plan.preset, plan.size, plan.batch) == ("paper", 256, 256)
+    assert (plan.recipe, plan.preset, plan.size, plan.batch) == ("r3gan", "paper", 256, 256)
     assert (plan.samples, plan.minutes, plan.precision, plan.devices) == (5_000_000, None, "bf16", 1)
     assert "--devices 2" in why(plan, "devices")
     plan = choose(PHOTOS, SMALL_GPU, Wishes())

@@ -127,7 +127,7 @@ def choose(facts: Facts, machine: Machine, wishes: Wishes) -> Plan:
     Raises:
         DataError: a batch larger than the data.
     """
-    recipe, preset = _recipe(wishes), _preset(machine, wishes)
+    recipe, preset = _recipe(machine, wishes), _preset(machine, wishes)
     size = _size(facts, machine, wishes)
     devices, precision = _devices(machine, wishes), _precision(machine, wishes)
     batch = _batch(facts, machine, wishes, int(devices.value), int(size.value) if size else None)
@@ -150,9 +150,9 @@ def choose(facts: Facts, machine: Machine, wishes: Wishes) -> Plan:
     )
 
 
-def default_recipe(wishes: Wishes) -> str:
+def default_recipe(machine: Machine, wishes: Wishes) -> str:
     """The recipe's name, wished for or not; the data play no part in it."""
-    return wishes.recipe or catalogue.DEFAULT
+    return wishes.recipe or catalogue.DEFAULT["gpu" if machine.card else "cpu"]
 
 
 def default_preset(machine: Machine, wishes: Wishes) -> str:
@@ -160,9 +160,10 @@ def default_preset(machine: Machine, wishes: Wishes) -> str:
     return wishes.preset or ("paper" if machine.card else "small")
 
 
-def _recipe(wishes: Wishes) -> Choice:
-    why = "the default: the best of the recipes at equal time on two cores"
-    return Choice("recipe", default_recipe(wishes), ASKED if wishes.recipe else why)
+def _recipe(machine: Machine, wishes: Wishes) -> Choice:
+    slow = "there is no GPU: the best of the recipes at equal time on two cores"
+    why = f"the best published figures, and a {machine.card} can train it" if machine.card else slow
+    return Choice("recipe", default_recipe(machine, wishes), ASKED if wishes.recipe else why)
 
 
 def _preset(machine: Machine, wishes: Wishes) -> Choice:

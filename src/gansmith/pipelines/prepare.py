@@ -60,7 +60,7 @@ def prepare(
     if wishes.samples and wishes.minutes:
         raise ConfigError("the length of a run is either samples or minutes: give one of them")
     machine = plan.look()
-    maker = _Maker(recipe, plan.default_recipe(wishes), plan.default_preset(machine, wishes), changes or {})
+    maker = _Maker(recipe, plan.default_recipe(machine, wishes), plan.default_preset(machine, wishes), changes or {})
     maker.find()  # a misspelt name is told before the data are read
     seen = look_at(data, labels=labels, size=wishes.size)
     facts = plan.Facts(
