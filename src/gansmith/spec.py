@@ -62,7 +62,7 @@ def spec_from_json(data: Mapping[str, Any]) -> Spec:
     Raises:
         SpecError: unknown kind or unknown field.
     """
-    kinds = {c.kind: c for c in _concrete(Spec)}
+    kinds = {c.kind: c for c in _concrete(Spec)}  # type: ignore[type-abstract]
     kind = str(data.get("kind"))
     if kind not in kinds:
         raise SpecError(f"unknown kind of data {kind!r}; known: {', '.join(sorted(kinds))}.{did_you_mean(kind, kinds)}")
@@ -71,7 +71,10 @@ def spec_from_json(data: Mapping[str, Any]) -> Spec:
     unknown = set(values) - {f.name for f in fields(cls)}
     if unknown:
         raise SpecError(f"{kind} spec has unknown fields: {', '.join(sorted(unknown))}")
-    return cls(**values)
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise SpecError(f"{kind} spec is incomplete: {error}") from None
 
 
 def _concrete(cls: type[Spec]) -> list[type[Spec]]:
