@@ -138,6 +138,29 @@ def test_adam_is_an_option_and_sgd_has_momentum() -> None:
     assert cgan.CGAN().hyper("G", 10**9)["lr"] == 1e-6
 
 
+@pytest.mark.parametrize("name", ["gan", "cgan"])
+def test_r1_is_a_phase_of_its_own_where_it_has_a_weight(name: str) -> None:
+    spec = ImageSpec(size=8, channels=1, classes=TWO)
+    small = MODULES[name].small(spec)
+    assert "R1" not in MODULES[name].paper(spec).phases()
+    phase = small.phases()["R1"]
+    assert (phase.trains, phase.every, phase.second_order) == (("D",), small.penalty_every, ("D",))
+    nets, batch = small.networks(spec), Batch(x=torch.rand(2, 1, 8, 8), y=torch.tensor([0, 1]))
+    r1 = phase.loss(nets, batch, Context())["r1"]
+    x = batch["x"].clone().requires_grad_()
+    (slope,) = torch.autograd.grad((nets.D(x) if name == "gan" else nets.D(x, batch["y"])).sum(), x)
+    weight = small.gamma / 2 * small.penalty_every
+    torch.testing.assert_close(r1, weight * slope.square().sum((1, 2, 3)))
+
+
+def test_small_cgan_hears_the_label_as_loudly_as_the_picture() -> None:
+    spec = ImageSpec(size=16, channels=1, classes=TWO)
+    nets, x, y = cgan.small(spec).networks(spec), torch.rand(64, 1, 16, 16) * 2 - 1, torch.arange(64) % 2
+    pieces = nets.D.of_x.linear(x.flatten(1)), nets.D.of_y.linear(torch.eye(2)[y])
+    of_x, of_y = (p.std().item() for p in pieces)
+    assert 0.5 < of_y / of_x < 3
+
+
 def test_maxout_is_the_largest_piece() -> None:
     layer = Maxout(3, 4, 5)
     x = torch.randn(2, 3)

@@ -38,3 +38,10 @@ def uniform(network: nn.Module, width: float) -> None:
         if isinstance(module, nn.Linear):
             nn.init.uniform_(module.weight, -width, width)
             nn.init.zeros_(module.bias)
+
+
+def fan_in_normal(network: nn.Module, gain: float = 1.0) -> None:
+    """`scaled_normal` for every linear layer."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            scaled_normal(module, gain)
