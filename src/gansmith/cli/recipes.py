@@ -33,9 +33,8 @@ def command(ctx: click.Context) -> None:
     marks = {DEFAULT["cpu"]: " *", DEFAULT["gpu"]: " **"}
     rows = [(e.name + marks.get(e.name, ""), e.paper, e.title) for e in entries()]
     table(rows, ("recipe", "paper", "what it is"))
-    say(
-        "\n* the default without a GPU, ** with one. More: gansmith recipes show NAME; your own: --recipe my_gan.py:MyGAN"
-    )
+    say("\n* the default without a GPU, ** with one")
+    say("more: gansmith recipes show NAME; your own: --recipe my_gan.py:MyGAN")
 
 
 @command.command("show")
