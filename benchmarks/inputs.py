@@ -20,7 +20,7 @@ from gansmith.training.trainer import Trainer
 
 from . import machine
 
-ROUNDS, BATCH = 9, 128
+ROUNDS, BATCH = 5, 128
 COUNTS = (10_000, 100_000, 1_000_000)
 
 

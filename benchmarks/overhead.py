@@ -23,8 +23,8 @@ from gansmith.training.trainer import Trainer
 
 from . import machine
 
-ROUNDS, BATCH, SEED = 15, 64, 0
-STEPS = {32: 12, 64: 6}
+ROUNDS, BATCH, SEED = 11, 64, 0
+STEPS = {32: 5, 64: 3}
 
 
 class Loop:

@@ -15,6 +15,7 @@ from .show import hush_launcher, say
 @click.option("--samples", type=COUNT, help="A new length of the whole run, in samples.")
 @click.option("--minutes", type=ABOVE, help="A new length of the whole run, by the clock.")
 @click.option("--devices", type=COUNT, help="GPUs, or processes on a CPU.")
+@click.option("--micro", type=COUNT, help="Examples per forward pass, to save memory; the batch stays.")
 @click.option("--data", help="Where the data are now, if they have moved.")
 @click.option("--accept-data-change", is_flag=True, help="Go on although the data have changed.")
 @from_file
@@ -26,6 +27,7 @@ def command(
     samples: int | None,
     minutes: float | None,
     devices: int | None,
+    micro: int | None,
     data: str | None,
     accept_data_change: bool,
     recipe: str | None,
@@ -48,5 +50,6 @@ def command(
         samples=samples,
         minutes=minutes,
         devices=devices,
+        micro=micro,
     )
     say(f"done. The run is in {run}; its report is {run / 'report.html'}")

@@ -32,6 +32,7 @@ def resume(
     samples: int | None = None,
     minutes: float | None = None,
     devices: int | None = None,
+    micro: int | None = None,
     monitors: Sequence[Monitor] | None = None,
 ) -> Path:
     """Goes on with a run from its newest undamaged checkpoint.
@@ -41,6 +42,7 @@ def resume(
         recipe: needed for a recipe of your own, as `my_gan.py:MyGAN`.
         accept_data_change: go on although the data have changed.
         samples, minutes: a new length of the whole run.
+        micro: examples per forward pass from now on, to save memory; the batch stays.
 
     Raises:
         RunFolderError: no such run, other data, or a run that is done.
@@ -50,6 +52,7 @@ def resume(
     settings = run_settings(run)
     cls = recipe_class(settings["recipe"], recipe)
     train_config = _lengthened(config.build(TrainConfig, settings["train"], where="train"), samples, minutes, devices)
+    train_config = replace(train_config, micro=micro) if micro else train_config
     _refuse_done(run, train_config)
     about = settings.get("about") or {}
     kept = about.get("data")
@@ -103,10 +106,12 @@ def _refuse_done(run: Path, train_config: TrainConfig) -> None:
     if train_config.samples is not None and samples >= train_config.samples:
         raise RunFolderError(
             f"this run is done: {samples:,} of {train_config.samples:,} samples seen\n"
-            f"to train longer, give the new length of the whole: gansmith resume {run} --samples {2 * samples}"
+            f"to train longer, give the new length of the whole: "
+            f"{folder.command('resume', run, '--samples', str(2 * samples))}"
         )
     if train_config.minutes is not None and minutes >= train_config.minutes:
         raise RunFolderError(
             f"this run is done: it has trained for {minutes:.3g} of {train_config.minutes:g} minutes\n"
-            f"to train longer, give the new length of the whole: gansmith resume {run} --minutes {2 * minutes:.0f}"
+            f"to train longer, give the new length of the whole: "
+            f"{folder.command('resume', run, '--minutes', f'{2 * minutes:.0f}')}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import socket
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,11 @@ EVALUATION = "evaluation.json"
 _OURS = (CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD, EVALUATION)
 
 
+def command(verb: str, run: Path, *more: str) -> str:
+    """A command about a run as one can paste it into a shell."""
+    return shlex.join(["gansmith", verb, str(run), *more])
+
+
 def holds_run(folder: Path) -> bool:
     """Whether a run lives there: a checkpoint. One that ended before its first has left nothing to go on with."""
     return bool(checkpoint.steps(folder))
@@ -36,7 +42,7 @@ def refuse_taken(folder: Path) -> None:
         raise RunFolderError(f"a run needs a folder; this is a file: {folder}")
     if holds_run(folder):
         raise RunFolderError(
-            f"{folder} holds a run already. To go on with it: gansmith resume {folder}\n"
+            f"{folder} holds a run already. To go on with it: {command('resume', folder)}\n"
             "To start anew and lose it, add --overwrite; to keep it, choose another --out"
         )
     strangers = [p.name for p in folder.iterdir() if not p.name.startswith(".")] if folder.is_dir() else []

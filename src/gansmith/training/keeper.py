@@ -99,7 +99,7 @@ class Keeper:
         if trainer.progress.fingerprint != trainer.source.fingerprint and not trainer.accept_data_change:
             raise RunFolderError(
                 f"the data are not what {trainer.out} was trained on: files were added, removed or changed\n"
-                f"to go on all the same: gansmith resume {trainer.out} --accept-data-change"
+                f"to go on all the same: {folder.command('resume', trainer.out, '--accept-data-change')}"
             )
         self._compare_settings(trainer.progress.settings)
         trainer.journal.rewind(trainer.progress.step)

@@ -274,7 +274,8 @@ class Trainer:
         if self._agree(interrupts.caught is not None):
             self.keeper.save(final=True)
             raise Interrupted(
-                f"stopped by a signal and saved at {self.samples:,} samples; go on with: gansmith resume {self.out}",
+                f"stopped by a signal and saved at {self.samples:,} samples; go on with: "
+                f"{folder.command('resume', self.out)}",
                 interrupts.caught or signal.SIGTERM,
             )
 

@@ -1,0 +1,74 @@
+"""The documentation's Python runs, its commands parse, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [text for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == language]
+
+
+def commands() -> list[str]:
+    lines = [line for page in PAGES for block in blocks(page, "console") for line in block.splitlines()]
+    return sorted({line[2:].split("  #")[0].strip() for line in lines if line.startswith("$ gansmith")})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_to_files(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+@pytest.mark.parametrize("line", commands())
+def test_commands_are_ones_that_there_are(line: str) -> None:
+    """Parsing only: the last argument makes the command show its help once all options were understood."""
+    import click
+
+    from gansmith.cli.main import app
+
+    words = line.split()[1:]
+    words = words[: next((i for i, w in enumerate(words) if w in (">", "|", "&&")), len(words))]
+    command: click.Command = app
+    context = click.Context(app, info_name="gansmith")
+    while isinstance(command, click.Group) and words:
+        found = command.get_command(context, words[0])
+        assert found is not None, f"no command {words[0]!r} in: {line}"
+        command, words = found, words[1:]
+        context = command.make_context(command.name, list(words), parent=context)
+
+
+def test_the_readmes_python_runs(tmp_path: Path) -> None:
+    for code in blocks(ROOT / "README.md", "python"):
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=280)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "grid.png").exists()
+    assert "FD-fashion" in done.stdout
+
+
+def test_the_recipe_of_ones_own_trains_and_generates(tmp_path: Path) -> None:
+    (tmp_path / "my_gan.py").write_text(blocks(ROOT / "docs" / "own-recipe.md", "python")[0], encoding="utf-8")
+    for line in blocks(ROOT / "docs" / "own-recipe.md", "console")[0].splitlines():
+        words = line.removeprefix("$ gansmith ").split()
+        done = subprocess.run(
+            [sys.executable, "-m", "gansmith", *words], cwd=tmp_path, capture_output=True, text=True, timeout=280
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "samples" / "grid.png").exists()
+
+
+def test_the_recipe_of_ones_own_keeps_the_contract(tmp_path: Path) -> None:
+    first, second = blocks(ROOT / "docs" / "own-recipe.md", "python")
+    (tmp_path / "my_gan.py").write_text(first, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", second], cwd=tmp_path, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
