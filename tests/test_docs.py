@@ -64,7 +64,7 @@ def test_the_recipe_of_ones_own_trains_and_generates(tmp_path: Path) -> None:
             [sys.executable, "-m", "gansmith", *words], cwd=tmp_path, capture_output=True, text=True, timeout=280
         )
         assert done.returncode == 0, done.stderr
-    assert (tmp_path / "samples" / "grid.png").exists()
+    assert (tmp_path / "samples-grid.png").exists()
 
 
 def test_the_recipe_of_ones_own_keeps_the_contract(tmp_path: Path) -> None:

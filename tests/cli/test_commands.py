@@ -108,10 +108,10 @@ def test_generate_writes_a_file_each_and_a_grid(cli: Cli, run: Path, tmp_path: P
     files = sorted((tmp_path / "made" / "here").glob("0*.png"))
     assert len(files) == 10
     assert size_of(files[0]) == (32, 32)
-    assert size_of(tmp_path / "made" / "here" / "grid.png") == (4 * 32, 3 * 32)
+    assert size_of(tmp_path / "made" / "here-grid.png") == (4 * 32, 3 * 32)
     assert cli("generate", run, "-n", "4", "--seed", "3", "--out", "again", "--no-grid").code == 0
     assert (tmp_path / "again" / "000002.png").read_bytes() == files[2].read_bytes()
-    assert not (tmp_path / "again" / "grid.png").exists()
+    assert not (tmp_path / "again-grid.png").exists()
 
 
 def test_generate_one_class(cli: Cli, run: Path) -> None:
@@ -124,7 +124,7 @@ def test_an_exported_model_is_whole_and_small(cli: Cli, run: Path, tmp_path: Pat
     assert names == {"G.safetensors", "recipe.json", "manifest.json", "preview.png", "README.md"}
     assert cli("generate", run, "-n", "4", "--out", "a").code == 0
     assert cli("generate", "model", "-n", "4", "--out", "b").code == 0
-    assert (tmp_path / "a" / "grid.png").read_bytes() == (tmp_path / "b" / "grid.png").read_bytes()
+    assert (tmp_path / "a-grid.png").read_bytes() == (tmp_path / "b-grid.png").read_bytes()
     cli("generate", run, "--export", "model").refused("model", "empty")
 
 
@@ -242,7 +242,7 @@ def test_an_old_terminal_and_a_home_that_cannot_be_written(shell: Cli, run: Path
     assert told.code == 0, told.err
     told = shell("generate", run, "-n", "2", "--out", tmp_path / "naïve", env=plain)
     assert told.code == 0, told.err
-    assert (tmp_path / "naïve" / "grid.png").exists()
+    assert (tmp_path / "naïve-grid.png").exists()
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:

@@ -172,17 +172,49 @@ def test_an_unexpected_error_is_one_line_without_a_traceback(cli: Cli, run: Path
     cli("report", run).refused("no log.jsonl")
 
 
-def test_debug_shows_where(cli: Cli) -> None:
-    from gansmith.cli.main import main
-    from gansmith.errors import ConfigError
-
-    with pytest.raises(ConfigError, match="dcgam"):
-        main(["train", "nowhere", "--recipe", "dcgam", "--debug"])
-
-
 def test_a_bug_is_told_in_two_lines(monkeypatch: pytest.MonkeyPatch, cli: Cli, run: Path) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr("gansmith.report.write_report", fail)
     cli("report", run).refused("ZeroDivisionError", "this is a bug", "--debug", code=1)
+
+
+def test_settings_that_cannot_be_are_the_users_mistake(cli: Cli, photos: Path) -> None:
+    cli("train", photos, "--recipe", "gan", "recipe.latent=-3").refused("GAN cannot be built with these settings")
+    cli("train", photos, "--recipe", "dcgan", "recipe.lr=.nan").refused("DCGAN cannot be built", "learning rate")
+
+
+def test_a_mistake_in_a_recipe_of_ones_own_names_file_and_line(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "own-recipe.md"
+    code = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0].replace("self.width", "self.widht")
+    (tmp_path / "my_gan.py").write_text(code, encoding="utf-8")
+    line = next(i for i, text in enumerate(code.splitlines(), 1) if "self.widht" in text)
+    cli("train", photos, "--recipe", "my_gan.py:MyGAN").refused(f"my_gan.py, line {line}", "widht", "--debug")
+
+
+def test_examples_of_two_calls_are_not_mixed(cli: Cli, run: Path, tmp_path: Path) -> None:
+    assert cli("generate", run, "-n", "3", "--out", "made").code == 0
+    cli("generate", run, "-n", "2", "--out", "made").refused("3 generated examples already", "--overwrite")
+    assert cli("generate", run, "-n", "2", "--out", "made", "--overwrite").code == 0
+    assert sorted(p.name for p in (tmp_path / "made").iterdir()) == ["000000.png", "000001.png"]
+
+
+def test_data_that_have_moved(cli: Cli, photos: Path, tmp_path: Path) -> None:
+    arguments = ["--recipe", "gan", "--size", "16", "--batch", "8", "--tick", "64", "--samples", "64"]
+    assert cli("train", photos, *arguments, "--out", "moved").code == 0
+    photos.rename(photos.with_name("elsewhere"))
+    cli("resume", "moved", "--samples", "128").refused("no longer at", "--data PATH")
+    assert cli("resume", "moved", "--samples", "128", "--data", photos.with_name("elsewhere")).code == 0
+
+
+def test_debug_keeps_the_exit_code(cli: Cli) -> None:
+    told = cli("train", "nowhere", "--debug")
+    assert told.code == 2
+    assert "Traceback" in told.err
+
+
+def test_the_catalogue_shows_a_recipe_that_needs_classes(cli: Cli) -> None:
+    told = cli("recipes", "show", "cgan")
+    assert told.code == 0
+    assert "in 10 classes" in told.out

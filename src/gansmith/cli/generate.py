@@ -18,6 +18,7 @@ from .show import say, warn
 @click.option("--truncation", type=ABOVE, help="Below 1: likelier, less varied; for recipes that know how.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("samples"), show_default=True, help="A folder.")
 @click.option("--grid/--no-grid", default=True, show_default=True, help="One picture of them all (of 1024 at most).")
+@click.option("--overwrite", is_flag=True, help="Replace the examples that are in the folder.")
 @click.option("--export", type=click.Path(path_type=Path), help="Pack the generator into this folder instead.")
 @from_file
 @debug
@@ -29,10 +30,11 @@ def command(
     truncation: float | None,
     out: Path,
     grid: bool,
+    overwrite: bool,
     export: Path | None,
     recipe: str | None,
 ) -> None:
-    """Make new examples with a trained run: a file each, and one grid."""
+    """Make new examples with a trained run: a file each, and one grid beside the folder."""
     from ..pipelines.generate import load, write
 
     make = load(run, recipe)
@@ -41,5 +43,5 @@ def command(
     if export:
         say(f"packed the generator into {make.save(export)}")
         return
-    written = write(make, number, out, seed=seed, label=label, truncation=truncation, grid=grid)
+    written = write(make, number, out, seed=seed, label=label, truncation=truncation, grid=grid, overwrite=overwrite)
     say(f"wrote {number} files to {out}" + (f" and {written}" if written else ""))

@@ -7,7 +7,9 @@ import io
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = 1
     except BaseException as error:
         if "--debug" in arguments and not isinstance(error, click.ClickException | SystemExit | click.Abort):
-            raise
+            traceback.print_exception(error)
         code = _explain(error, arguments)
     sys.exit(code)
 
@@ -88,8 +90,21 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> int:
             text = f"{error}\n{_again(error, arguments)}" if hasattr(error, "arguments") else str(error)
             return _tell(text, error.exit_code, once=error.exit_code == 2)
         case _:
+            own = _in_own_file(error)
             kind = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+            if own:
+                return _tell(f"your recipe fails, {own}: {kind[:500]}\nwith --debug you see how it got there", 2)
             return _tell(f"{kind[:500]}\nthis is a bug in gansmith; run it again with --debug to see where", 1)
+
+
+def _in_own_file(error: BaseException) -> str:
+    """`my_gan.py, line 12` when an error came from within a recipe of the user's, else an empty string."""
+    trace, place = error.__traceback__, ""
+    while trace:
+        if str(trace.tb_frame.f_globals.get("__name__", "")).startswith("gansmith_own_"):
+            place = f"{Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
 
 
 def _again(error: GansmithError, arguments: Sequence[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ..errors import did_you_mean
@@ -42,27 +44,42 @@ def command(ctx: click.Context) -> None:
 @click.argument("fields", nargs=-1, metavar="[recipe.NAME=VALUE]...")
 @click.option("--size", type=COUNT, default=32, show_default=True, help="Side of the pictures in pixels.")
 @click.option("--channels", type=click.Choice(["1", "3", "4"]), default="3", show_default=True)
-@click.option("--classes", type=click.IntRange(0), default=0, show_default=True, help="Number of classes.")
+@click.option("--classes", type=click.IntRange(0), help="Number of classes.  [default: as few as it can do with]")
 @click.option("--preset", type=click.Choice(["paper", "small"]), default="paper", show_default=True)
 @debug
 @click.pass_context
 def show(
-    ctx: click.Context, name: str, fields: tuple[str, ...], size: int, channels: str, classes: int, preset: str
+    ctx: click.Context, name: str, fields: tuple[str, ...], size: int, channels: str, classes: int | None, preset: str
 ) -> None:
     """Show a recipe: its paper, its settings for such pictures, and the size of its networks."""
     changes = overrides(fields, [option for param in ctx.command.params for option in param.opts])
     from ..config import to_dict
+    from ..errors import DataError
     from ..pipelines import catalogue
     from ..pipelines.prepare import parameters
     from ..spec import ImageSpec
 
     cls = catalogue.find(name)
-    spec = ImageSpec(size=size, channels=int(channels), classes=tuple(f"class {i}" for i in range(classes)))
-    recipe = catalogue.build(cls, spec, preset, changes)
-    counts, entry = parameters(recipe, spec), catalogue.entry(name)
+
+    def made(classes: int) -> tuple[Any, dict[str, int]]:
+        spec = ImageSpec(size=size, channels=int(channels), classes=tuple(f"class {i}" for i in range(classes)))
+        recipe = catalogue.build(cls, spec, preset, changes)
+        return recipe, parameters(recipe, spec)
+
+    try:
+        recipe, counts = made(classes or 0)
+    except DataError:  # it cannot do without classes
+        if classes is not None:
+            raise
+        classes = 10
+        recipe, counts = made(classes)
+    entry = catalogue.entry(name)
     say(catalogue.summary(name))
     say(f"\npaper    {entry.paper or 'none named'}")
-    say(f"presets  {', '.join(catalogue.presets(cls)) or 'none'}; this is {preset}, for {size} x {size} x {channels}")
+    say(
+        f"presets  {', '.join(catalogue.presets(cls)) or 'none'}; this is {preset}, for {size} x {size} x {channels}"
+        + (f" in {classes} classes" if classes else "")
+    )
     say("\nsettings, each to be changed as recipe.NAME=VALUE:")
     table((f"  {key}", str(value)) for key, value in to_dict(recipe).items())
     say("\nparameters:")

@@ -94,6 +94,11 @@ def summary(name: str) -> str:
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
+def ships(cls: type[Recipe]) -> bool:
+    """Whether a recipe's class comes with gansmith."""
+    return cls.__module__.startswith("gansmith.recipes.")
+
+
 def is_own(name: str) -> bool:
     """Whether `name` points to a file of the user's rather than into the catalogue."""
     return ".py" in name

@@ -238,14 +238,19 @@ def write(
     label: str | None = None,
     truncation: float | None = None,
     grid: bool = True,
+    overwrite: bool = False,
 ) -> Path | None:
-    """Writes `n` examples to files of their own, part by part, and a grid of the first 1024; returns the grid's path.
+    """Writes `n` examples to files of their own, part by part, and a grid of the first 1024 beside the folder.
+
+    Returns the grid's path: `made-grid.png` for the folder `made`, so that the folder holds examples alone.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or holds examples of an earlier call and `overwrite` is off.
     """
     folder, first, done = Path(folder), list[Batch](), 0
+    beside = folder.resolve().parent / f"{folder.resolve().name}-grid.png"
     try:
+        _clear(folder, overwrite)
         for part in make.parts(n, seed=seed, label=label, truncation=truncation):
             make.spec.write(part, folder, start=done)
             done += len(part)
@@ -254,6 +259,18 @@ def write(
         if not first:
             return None
         whole = Batch({k: torch.cat([p[k] for p in first]) for k in first[0]})
-        return Samples(whole, make.spec).save(folder / "grid.png")
+        return Samples(whole, make.spec).save(beside)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from error
+
+
+def _clear(folder: Path, overwrite: bool) -> None:
+    """Removes the numbered examples of an earlier call, or refuses to mix with them."""
+    earlier = [path for path in folder.iterdir() if path.stem.isdigit()] if folder.is_dir() else []
+    if earlier and not overwrite:
+        raise UserError(
+            f"{folder} holds {len(earlier)} generated examples already; add --overwrite to replace them, "
+            "or choose another --out"
+        )
+    for path in earlier:
+        path.unlink()

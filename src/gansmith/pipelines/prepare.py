@@ -97,9 +97,18 @@ def parameters(recipe: Recipe, spec: Spec) -> dict[str, int]:
 
     Raises:
         SpecError: the recipe cannot make such examples.
+        ConfigError: its settings cannot be: a negative width, a learning rate that is no number.
     """
-    with torch.device("meta"):
-        nets = recipe.networks(spec)
+    try:
+        with torch.device("meta"):
+            nets = recipe.networks(spec)
+        for name, phase in recipe.phases().items():
+            recipe.optimizer(name, [p for n in phase.trains for p in nets[n].parameters()])
+    except (RuntimeError, ValueError, ZeroDivisionError) as error:
+        if not catalogue.ships(type(recipe)):
+            raise  # the file and the line of somebody's own recipe are told with it
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"{type(recipe).__name__} cannot be built with these settings: {reason}") from error
     return {name: sum(p.numel() for p in net.parameters()) for name, net in nets.items()}
 
 

@@ -61,6 +61,11 @@ def resume(
         raise RunFolderError(
             f"{run} was trained on data that were no file; hand them over again: gs.resume(run, data=...)"
         )
+    if data is None and not str(given).startswith("bundled:") and not Path(str(given)).exists():
+        raise RunFolderError(
+            f"the data of {run} are no longer at {given}; say where they are now:\n"
+            f"{folder.command('resume', run, '--data', 'PATH')}"
+        )
     source = given if isinstance(given, Source) else open_source(given, **(about.get("read_as") or {}))
     trainer = Trainer(
         config.build(cls, settings["recipe"]["fields"], where="recipe"),
@@ -113,5 +118,5 @@ def _refuse_done(run: Path, train_config: TrainConfig) -> None:
         raise RunFolderError(
             f"this run is done: it has trained for {minutes:.3g} of {train_config.minutes:g} minutes\n"
             f"to train longer, give the new length of the whole: "
-            f"{folder.command('resume', run, '--minutes', f'{2 * minutes:.0f}')}"
+            f"{folder.command('resume', run, '--minutes', f'{max(2 * minutes, 0.1):.2g}')}"
         )

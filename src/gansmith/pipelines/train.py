@@ -71,7 +71,8 @@ def train(
     named = recipe if isinstance(recipe, str) else None
     wishes = Wishes(named, preset, size, batch, samples, minutes, precision, devices, save_every, tick, seed)
     run = Path(out) if out else default_out(data)
-    refuse_taken(run, overwrite=overwrite)
+    if not dry_run:
+        refuse_taken(run, overwrite=overwrite)
     initial = Transfer(start_from) if start_from else None
     changes = {**(changes or {}), **recipe_fields}
     prepared = prepare(data, wishes, recipe=recipe, mirror=mirror, labels=labels, shard=shard, changes=changes)
