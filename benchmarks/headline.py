@@ -99,6 +99,9 @@ def render(result: dict[str, Any]) -> list[str]:
             f"| {r['precision'][0]:.3f} | {r['recall'][0]:.3f} |"
             for r in result[key]
         ]
+        wanted = WITH_INCEPTION if key == "inception" else tuple(CONTENDERS)
+        absent = [name for name in wanted if name not in {r["name"] for r in result[key]}]
+        lines += ["", f"Not judged so yet: {', '.join(absent)}."] if absent else []
         lines += ["", *_verdict(result[key], distance)]
     return lines
 
