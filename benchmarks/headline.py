@@ -60,20 +60,20 @@ def score(name: str, extractor: str) -> dict[str, Any]:
 
 
 def run() -> None:
-    """Trains all, then judges; `GANSMITH_BENCHMARK_JUDGE_ONLY=1` judges what an earlier call trained."""
-    if not os.environ.get("GANSMITH_BENCHMARK_JUDGE_ONLY"):
+    """Trains all, then judges; `GANSMITH_BENCHMARK_JUDGE_ONLY=1` judges what an earlier call trained and did not."""
+    judge_only = bool(os.environ.get("GANSMITH_BENCHMARK_JUDGE_ONLY"))
+    kept = (machine.kept("headline") or {}) if judge_only else {}
+    if not judge_only:
         for name in CONTENDERS:
             train(name)
-    kept = machine.kept("headline") or {}
     result: dict[str, Any] = {"seed": SEED, "minutes": MINUTES, "inception": kept.get("inception", [])}
-    result["fashion"] = [score(name, "fashion") for name in CONTENDERS]
+    result["fashion"] = kept.get("fashion") or [score(name, "fashion") for name in CONTENDERS]
     machine.keep("headline", result)
-    if find_weights(WEIGHTS) is None:
-        return
-    result["inception"] = []
-    for name in WITH_INCEPTION:
-        result["inception"].append(score(name, "inception"))
-        machine.keep("headline", result)
+    judged = {row["name"] for row in result["inception"]}
+    for name in WITH_INCEPTION if find_weights(WEIGHTS) is not None else ():
+        if name not in judged:
+            result["inception"].append(score(name, "inception"))
+            machine.keep("headline", result)
 
 
 def render(result: dict[str, Any]) -> list[str]:

@@ -51,3 +51,9 @@ def median(values: Sequence[float]) -> float:
 def spread(values: Sequence[float]) -> str:
     """Lowest and highest."""
     return f"{min(values):.3g} to {max(values):.3g}"
+
+
+def quartiles(values: Sequence[float]) -> str:
+    """Lower and upper."""
+    low, _, high = statistics.quantiles(values)
+    return f"{low:.3g} to {high:.3g}"

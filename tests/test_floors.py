@@ -14,14 +14,14 @@ PACKAGE = Path(gansmith.__file__).parent
 
 FLOORS: dict[str, float] = {
     "errors": 0, "batch": 0, "schedule": 0, "spec": 0.5,
-    "config": 1, "checkpoint": 1, "nn": 1, "losses": 1, "augment": 1,
+    "config": 1, "checkpoint": 1, "nn": 1, "losses": 1, "augment": 1, "tabular": 1,
     "data": 2, "metrics": 2, "health": 2, "recipes.base": 2,
     "recipes": 3, "training": 3,
     "report": 4, "pipelines": 4.5,
     "studio": 5, "cli": 5, "testing": 5, "__init__": 5, "__main__": 6,
 }  # fmt: skip
 BELOW_ALL = {"version", "_version"}  # a constant that anyone may read
-OPTIONAL = {"pyarrow", "datasets"}
+OPTIONAL = {"pyarrow", "datasets", "pandas", "sklearn", "faker", "opacus", "imblearn", "scipy"}
 LIGHT = ["__init__.py", "__main__.py", *sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.glob("cli/*.py"))]
 FILES = sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py"))
 

@@ -180,14 +180,27 @@ def test_averages_follow_a_schedule_and_copy_buffers() -> None:
 
 def test_buffers_are_put_back_or_kept() -> None:
     nets = Networks({"G": nn.BatchNorm1d(2)})
-    for accepted in (NO, YES):
-        buffers = Buffers(nets)
+    buffers, seen = Buffers(nets), 0
+    for accepted in (NO, YES, NO, YES):
+        buffers.remember()
         nets.G(torch.randn(8, 2))
         moved = {k: v.clone() for k, v in nets.G.named_buffers()}
         buffers.keep_if(accepted)
         kept = all(torch.equal(v, moved[k]) for k, v in nets.G.named_buffers())
         assert kept == bool(accepted)
-        assert int(nets.G.num_batches_tracked) == int(accepted)
+        seen += int(accepted)
+        assert int(nets.G.num_batches_tracked) == seen
+
+
+def test_a_buffer_that_a_forward_pass_replaces_stays_the_same_tensor() -> None:
+    nets = Networks({"G": nn.BatchNorm1d(2)})
+    original, buffers = nets.G.running_mean, Buffers(nets)
+    for accepted, wanted in ((NO, 0.0), (YES, 1.0)):
+        buffers.remember()
+        nets.G.running_mean = torch.ones(2)
+        buffers.keep_if(accepted)
+        assert nets.G.running_mean is original
+        assert nets.G.running_mean.tolist() == [wanted, wanted]
 
 
 def test_weight_norm_is_euclidean() -> None:

@@ -47,29 +47,44 @@ class Progress:
 
 
 class Buffers:
-    """The buffers of some networks as they are now, to be put back if what follows is refused.
+    """The buffers of some networks, remembered before each play and put back if the play is refused.
 
     They are found by module and name: a forward pass may replace a buffer rather than write into it.
     """
 
     def __init__(self, nets: Networks) -> None:
-        self._saved = [
-            (module._buffers, name, value, value.clone())
-            for module in nets.modules()
-            if module._buffers
-            for name, value in module._buffers.items()
-            if value is not None
-        ]
+        self._homes = [module._buffers for module in nets.modules() if module._buffers]
+        self._places: list[tuple[dict[str, Tensor | None], str]] = []
+        self._originals: list[Tensor] = []
+        self._saved: list[Tensor] = []
+
+    def remember(self) -> None:
+        """Saves what they are now."""
+        found = [(home, name, value) for home in self._homes for name, value in home.items() if value is not None]
+        self._places, self._originals = [(home, name) for home, name, _ in found], [value for *_, value in found]
+        alike = len(found) == len(self._saved) and all(
+            now.shape == saved.shape and now.dtype == saved.dtype
+            for now, saved in zip(self._originals, self._saved, strict=True)
+        )
+        if not alike:
+            self._saved = [value.clone() for value in self._originals]
+        elif found:
+            torch._foreach_copy_(self._saved, self._originals)
 
     def keep_if(self, accepted: Tensor) -> None:
         """Keeps what the buffers are now where `accepted` (bool scalar on the device), else puts them back."""
-        for home, name, original, saved in self._saved:
+        if accepted.device.type == "cpu" and not bool(accepted):  # reading it costs nothing there
+            self.restore()
+            return
+        for (home, name), original, saved in zip(self._places, self._originals, self._saved, strict=True):
             now = home[name]
+            if now is original and accepted.device.type == "cpu":
+                continue
             home[name] = original.copy_(saved if now is None else torch.where(accepted, now, saved))
 
     def restore(self) -> None:
         """Puts all of them back."""
-        for home, name, original, saved in self._saved:
+        for (home, name), original, saved in zip(self._places, self._originals, self._saved, strict=True):
             home[name] = original.copy_(saved)
 
 

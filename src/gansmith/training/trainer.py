@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ from .keeper import Keeper
 from .monitors import Monitor, View
 from .runtime import Runtime
 
+Tensors: TypeAlias = dict[str, Tensor]
 DRAIN_EVERY = 16  # steps between readings of the guard where reading costs a synchronisation
 
 
@@ -107,6 +108,7 @@ class Trainer:
             if phase.trains not in self.optimizers:
                 with self.nets.only(phase.trains) as params:
                     self.optimizers[phase.trains] = self.recipe.optimizer(name, params)
+        self.buffers = state.Buffers(self.nets)
         self.parts = state.Parts(self.nets, self.averages, self.optimizers, self.runtime)
         share = self.runtime.share(self.config.batch)
         self.feed = Feed(
@@ -177,9 +179,9 @@ class Trainer:
         optimizer = self.optimizers[phase.trains]
         batch = self.feed.fetch(name, (step // phase.every) * phase.repeats + turn)
         bad_rows = self.guard.inspect(batch)
-        buffers = state.Buffers(self.nets)
+        self.buffers.remember()
         with self.nets.only(phase.trains) as params:
-            losses, reported = self._backward(name, turn, batch, optimizer, buffers)
+            losses, reported = self._backward(name, turn, batch, optimizer)
             means = torch.stack([v.float().mean() for v in losses.values()])
             broken = bad_rows.any() | ~torch.isfinite(means).all()
             bad = self.runtime.average_gradients(params, broken.float().view(1))[0]
@@ -189,13 +191,11 @@ class Trainer:
                 self._played.add(name)
             accepted = self.guard.judge(name, step, turn, batch, bad_rows, losses, norm, bad)
             self._apply(optimizer, self.recipe.hyper(name, self.samples), accepted)
-            buffers.keep_if(accepted)
+            self.buffers.keep_if(accepted)
         figures = {**dict(zip(losses, means, strict=True)), **reported, "gradient_norm": norm}
         self.figures.add(name, figures, accepted)
 
-    def _backward(
-        self, name: str, turn: int, batch: Batch, optimizer: Optimizer, buffers: state.Buffers
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _backward(self, name: str, turn: int, batch: Batch, optimizer: Optimizer) -> tuple[Tensors, Tensors]:
         """Gradients of the batch, in parts as small as memory demands; per-sample losses and reported figures."""
         while True:
             optimizer.zero_grad(set_to_none=True)
@@ -210,12 +210,12 @@ class Trainer:
             if not (self.runtime.any(ran_out) if agreed else ran_out):
                 return out
             optimizer.zero_grad(set_to_none=True)
-            buffers.restore()
+            self.buffers.restore()
             alone = agreed or self.runtime.world == 1
             self.progress.micro = memory.halve(self.progress.micro, len(batch), memory.least(self.nets), alone=alone)
             self.journal.write("oom", **self.where(), micro=self.progress.micro, batch=self.config.batch)
 
-    def _accumulate(self, name: str, turn: int, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _accumulate(self, name: str, turn: int, batch: Batch) -> tuple[Tensors, Tensors]:
         phase, row = self.phases[name], self.runtime.share(self.config.batch)[0]
         losses: dict[str, list[Tensor]] = {}
         reported: dict[str, Tensor] = {}
