@@ -33,7 +33,7 @@ class Column:
         name: as in the header.
         kind: what it means; decides how it is learnt.
         dtype: the pandas dtype to come back to, such as `int64`, `Int64`, `float32`, `str`, `object`, `category`,
-            `datetime64[ns]`, `bool`.
+            `datetime64[ns]`, `bool`; or `date`, `time`, `decimal` for a column of such Python objects.
         nulls: whether values are missing.
         categories: of a category or boolean: the values, JSON scalars, most frequent first.
         counts: how many training rows each category has, missing ones last where `nulls`.
@@ -44,6 +44,9 @@ class Column:
         special: of a number: values with a meaning of their own (0, -1, 999), which pile up in the data.
         fill: of an identifier: what fills it: a Faker provider (`email`, `name`, `uuid4`), `sequence` (unique whole
             numbers), or `pattern:AB-####` (Faker's bothify).
+        step: of a datetime: all values are multiples of so many microseconds; at most a day, in local time.
+        levels: of the pandas dtype `category`: its categories in their own order, unused ones too.
+        ordered: of the pandas dtype `category`: whether that order has a meaning.
     """
 
     name: str
@@ -59,6 +62,9 @@ class Column:
     high: float | None = None
     special: tuple[float, ...] = ()
     fill: str | None = None
+    step: float | None = None
+    levels: tuple[Any, ...] = ()
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
