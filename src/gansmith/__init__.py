@@ -20,6 +20,7 @@ _WHERE = {
     "Batch": "batch",
     "Context": "recipes.base",
     "Evaluation": "pipelines.evaluate",
+    "GANOverSampler": "imbalance",
     "Generator": "pipelines.generate",
     "GansmithError": "errors",
     "ImageFolder": "data:ImageSource",
@@ -37,6 +38,7 @@ _WHERE = {
     "evaluate": "pipelines.evaluate",
     "load": "pipelines.generate",
     "open_source": "data",
+    "oversample_lab": "imbalance",
     "resume": "pipelines.resume",
     "train": "pipelines.train",
     "write_report": "report",
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from .data import open_source as open_source
     from .data.source import Source as Source
     from .errors import GansmithError as GansmithError
+    from .imbalance import GANOverSampler as GANOverSampler
+    from .imbalance import oversample_lab as oversample_lab
     from .pipelines.evaluate import Evaluation as Evaluation
     from .pipelines.evaluate import evaluate as evaluate
     from .pipelines.generate import Generator as Generator

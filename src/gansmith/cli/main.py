@@ -17,7 +17,7 @@ import click
 from .. import __version__
 from ..errors import GansmithError, Interrupted, did_you_mean
 
-COMMANDS = ("train", "resume", "generate", "evaluate", "report", "recipes")
+COMMANDS = ("train", "resume", "generate", "evaluate", "report", "recipes", "oversample-lab")
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -30,7 +30,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = importlib.import_module(f"gansmith.cli.{cmd_name}").command
+        found: click.Command = importlib.import_module(f"gansmith.cli.{cmd_name.replace('-', '_')}").command
         return found
 
     def resolve_command(

@@ -53,7 +53,7 @@ def _logistic(weight: str | None, seed: int) -> Any:
 def _forest(weight: str | None, seed: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(200, class_weight=weight, random_state=seed)
+    return RandomForestClassifier(100, class_weight=weight, random_state=seed)
 
 
 def _boosting(weight: str | None, seed: int) -> Any:

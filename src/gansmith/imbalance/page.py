@@ -10,7 +10,7 @@ from .. import __version__
 from .result import ALL, Comparison, LabResult
 from .scores import HIGHER_IS_BETTER, METRICS
 
-MARKS = {"better": "better", "worse": "worse", "alike": "no difference"}
+MARKS = {"better": "better", "worse": "worse", "alike": "alike"}
 DOT_WIDTH, DOT_LEFT, DOT_ROW = 640, 150, 26
 
 
@@ -48,23 +48,23 @@ def heading(result: LabResult) -> str:
 
 
 def cells(result: LabResult) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: PR-AUC over all models and with each, the other figures, the test of PR-AUC, seconds."""
+    """Header and rows: PR-AUC over all models and with each, the other figures, seconds, the test of PR-AUC."""
     several = len(result.models) > 1
     header = ["method", "PR-AUC", *(result.models if several else ()), "bal. acc.", "Brier", "s"]
-    header += [f"PR-AUC against {result.methods[result.reference]}"]
+    header += [f"against {result.methods[result.reference]}", "p", ""]
     found = {c.method: c for c in result.compare(result.reference)}
     rows = []
     for name, title in result.methods.items():
         figures = [result.mean("pr_auc", name)]
         figures += [result.mean("pr_auc", name, model) for model in result.models] if several else []
         figures += [result.mean("balanced_accuracy", name), result.mean("brier", name)]
-        told = _told(found[name]) if name in found else "the reference"
-        rows.append([title, *(f"{figure:.3f}" for figure in figures), f"{result.seconds[name]:.0f}", told])
+        told = _told(found[name]) if name in found else ["", "", "reference"]
+        rows.append([title, *(f"{figure:.3f}" for figure in figures), f"{result.seconds[name]:.0f}", *told])
     return header, rows
 
 
-def _told(comparison: Comparison) -> str:
-    return f"{comparison.gain:+.3f}, p = {comparison.p:.2g}: {MARKS[comparison.verdict]}"
+def _told(comparison: Comparison) -> list[str]:
+    return [f"{comparison.gain:+.3f}", f"{comparison.p:.2g}", MARKS[comparison.verdict]]
 
 
 def render(result: LabResult) -> str:
