@@ -24,7 +24,8 @@ LEAST_UNIQUE = 20  # rows from which on values that are all different speak for 
 LEAST_COUNTED = 10  # the same of whole numbers without a gap
 
 MOST_SPECIAL = 8
-_SHARE, _EDGE_SHARE, _RATIO, _ROWS = 0.01, 0.002, 10.0, 100
+_SHARE, _TELLING_SHARE, _EDGE_SHARE, _RATIO, _ROWS = 0.04, 0.005, 0.002, 10.0, 100
+_TELLING = (0, -1, -2, 9, 99, 999, 9999, 99999, 999999, -9, -99, -999, -9999, -99999, 88, 888, 8888, 77, 777, 7777)
 
 
 @dataclass
@@ -192,15 +193,16 @@ def _of_number_dates(facts: Facts, numbers: Numbers) -> Column:
 
 
 def special_values(numbers: Numbers) -> tuple[float, ...]:
-    """Values on which rows pile up: with more than 1 % of the rows (0.2 % at either end of the range) and ten times
-    as many as the different values beside them have on average. At most MOST_SPECIAL, ascending."""
+    """Values on which rows pile up: ten times as many as the different values beside them have on average, and a
+    share of all rows that depends on how likely such a value has a meaning of its own: 4 %; of 0, -1 and numbers of
+    nines 0.5 %; of the lowest and the highest 0.2 %. At most MOST_SPECIAL, ascending."""
     values, counts = np.unique(numbers.sample.values, return_counts=True)
     n = int(counts.sum())
     if n < _ROWS or len(values) < 3:
         return ()
-    edge = np.zeros(len(values), dtype=bool)
-    edge[[0, -1]] = True
-    enough = (counts >= np.where(edge, _EDGE_SHARE, _SHARE) * n) & (counts >= 5)
+    share = np.where(np.isin(values, _TELLING), _TELLING_SHARE, _SHARE)
+    share[[0, -1]] = _EDGE_SHARE
+    enough = (counts >= share * n) & (counts >= 5)
     found = [i for i in np.argsort(-counts, kind="stable") if enough[i]][: 4 * MOST_SPECIAL]
     special = [i for i in found if counts[i] >= _RATIO * _beside(counts, int(i), found)]
     return tuple(sorted(float(values[i]) for i in special[:MOST_SPECIAL]))

@@ -50,10 +50,8 @@ PLACES = {"#": "0123456789", "%": "123456789", "?": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
           "^": "0123456789abcdef"}  # fmt: skip
 """What each letter of a pattern stands for; every other letter stands for itself."""
 
-PLACEHOLDERS = frozenset(
-    ["?", "-", "--", ".", "..", "*", "x", "X", "na", "Na", "n.a.", "none", "missing", "Missing"]
-    + ["unknown", "Unknown", "UNKNOWN"]
-)
+_UNKNOWN = ("missing", "Missing", "unknown", "Unknown", "UNKNOWN")
+PLACEHOLDERS = frozenset(("?", "-", "--", ".", "..", "*", "x", "X", "n.a.", "na", "Na", "none", *_UNKNOWN))
 """Words that stand for a missing value where they stand among numbers."""
 
 

@@ -155,19 +155,27 @@ def parse_numbers(texts: Any) -> npt.NDArray[Any] | None:
 
     Codes such as `007`, and whole numbers of more digits than 64 bits hold, are no numbers: their digits matter.
     """
-    pa, pc = need("pyarrow"), need("pyarrow.compute")
+    pc = need("pyarrow.compute")
     for form in (lambda t: t, pc.utf8_trim_whitespace):
-        plain = form(texts)
-        try:
-            return None if _any(plain, r"^[-+]?0[0-9]") else _to_numpy(pc.cast(plain, pa.int64()))
-        except pa.ArrowInvalid:
-            pass
-        try:
-            found = _to_numpy(pc.cast(plain, pa.float64()))
-            return None if _any(plain, r"^[-+]?[0-9]{17,}$") and (np.abs(found) > 2.0**53).any() else found
-        except pa.ArrowInvalid:
-            continue
+        head = _cast(form(texts[:32]))  # a cast that fails is slow, and words mostly come early
+        found = head if head is None or len(texts) <= 32 else _cast(form(texts))
+        if found is not None:
+            return None if _any(form(texts), r"^[-+]?0[0-9]") else found
     return None
+
+
+def _cast(texts: Any) -> npt.NDArray[Any] | None:
+    pa, pc = need("pyarrow"), need("pyarrow.compute")
+    try:
+        return _to_numpy(pc.cast(texts, pa.int64()))
+    except pa.ArrowInvalid:
+        pass
+    try:
+        found = _to_numpy(pc.cast(texts, pa.float64()))
+    except pa.ArrowInvalid:
+        return None
+    too_long = (np.abs(found) > 2.0**53).any() and _any(texts, r"^[-+]?[0-9]{17,}$")
+    return None if too_long else found
 
 
 def numbers_among(texts: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]] | None:

@@ -1,0 +1,149 @@
+"""Delimited text: its rows as a stream, its mistakes by line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..tabular.values import need
+from .listing import shown
+from .tables_sniff import MISSING, Layout, not_decoded, opened
+
+BLOCK = 4 << 20  # bytes read at a time; no row may be longer
+SHOWN_ROWS = 5
+
+
+class CsvFile:
+    """One file of delimited text.
+
+    Args:
+        layout: how it is to be read (see `sniff`).
+    """
+
+    text = True
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout, self.path, self.remarks = layout, layout.path, layout.remarks
+        self.names, self.delimiter, self.encoding = layout.names, layout.delimiter, layout.encoding
+
+    @property
+    def place(self) -> str:
+        return shown(str(self.path))
+
+    def batches(self) -> Iterator[dict[str, Any]]:
+        """Rows as pyarrow arrays of strings by column, some thousand at a time.
+
+        Raises:
+            DataError: rows of another length (lines named), bytes that are not of the encoding, an open quote.
+        """
+        pa, ragged, last = need("pyarrow"), [0], None
+        try:
+            for batch in self._reader(ragged):
+                last = batch if batch.num_rows else last
+                if not ragged[0]:
+                    yield {name: self._points(batch.column(i), name) for i, name in enumerate(self.names)}
+        except (pa.ArrowInvalid, OSError, EOFError, UnicodeError) as error:
+            raise self._explained(error) from None
+        if ragged[0]:
+            raise self._ragged(ragged[0])
+        if last is not None and any(_breaks(last.column(i)[-1].as_py()) for i in range(last.num_columns)):
+            self._check_quotes()
+
+    def _reader(self, ragged: list[int]) -> Any:
+        arrow, pa = need("pyarrow.csv"), need("pyarrow")
+
+        def other_length(row: Any) -> str:
+            ragged[0] += 1
+            return "skip"
+
+        return arrow.open_csv(
+            opened(self.path),
+            read_options=arrow.ReadOptions(
+                column_names=_numbered(len(self.names)),
+                skip_rows=self.layout.skip,
+                skip_rows_after_names=int(self.layout.header),
+                use_threads=False,
+                block_size=BLOCK,
+                encoding=_codec(self.encoding),
+            ),
+            parse_options=arrow.ParseOptions(
+                delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=other_length
+            ),
+            convert_options=arrow.ConvertOptions(
+                column_types={name: pa.string() for name in _numbered(len(self.names))},
+                null_values=list(MISSING),
+                strings_can_be_null=True,
+            ),
+        )
+
+    def _points(self, array: Any, name: str) -> Any:
+        """Decimal commas as points."""
+        if name not in self.layout.comma:
+            return array
+        return need("pyarrow.compute").replace_substring_regex(array, r"^([-+]?\d+),(\d+)$", r"\1.\2")
+
+    def _explained(self, error: Exception) -> DataError:
+        text = str(error)
+        if isinstance(error, UnicodeError) or "UTF8" in text:
+            return not_decoded(self.path, self.encoding)
+        if "straddling" in text or "block" in text:
+            try:
+                self._check_quotes()
+            except DataError as found:
+                return found
+            return DataError(f"a row of {self.place} is longer than {BLOCK >> 20} MiB; is it a table of rows?")
+        return DataError(f"{self.place} cannot be read: {text.splitlines()[0][:200]}")
+
+    def _ragged(self, count: int) -> DataError:
+        wanted, found = len(self.names), []
+        for line, cells in _records(self.path, self.encoding, self.delimiter):
+            if cells and len(cells) != wanted:
+                found.append(f"line {line:,} has {len(cells)}")
+            if len(found) == SHOWN_ROWS:
+                break
+        more = ", …" if count > len(found) else ""
+        return DataError(
+            f"{count:,} {'row' if count == 1 else 'rows'} of {self.place} do not have {wanted} cells, one for each "
+            f"column: {', '.join(found)}{more}; mend these lines, and put cells that hold a "
+            f"{self.delimiter!r} in double quotes"
+        )
+
+    def _check_quotes(self) -> None:
+        """Raises DataError where a double quote is opened and never closed."""
+        start = 1
+        try:
+            for line, _ in _records(self.path, self.encoding, self.delimiter, strict=True):
+                start = line
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                raise DataError(
+                    f"{self.place}: a double quote is opened after line {start:,} and never closed; close it, or "
+                    'write "" for a quote within a cell'
+                ) from None
+
+
+def _numbered(n: int) -> list[str]:
+    return [f"c{i}" for i in range(n)]
+
+
+def _breaks(cell: str | None) -> bool:
+    return cell is not None and ("\n" in cell or "\r" in cell)
+
+
+def _codec(encoding: str) -> str:
+    return "utf8" if encoding in ("utf-8", "utf-8-sig") else encoding
+
+
+def _records(path: Path, encoding: str, delimiter: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """Line on which each record begins, from 1, and its cells; for messages, not for speed."""
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    with opened(path) as raw, io.TextIOWrapper(raw, encoding=codec, errors="replace", newline="") as text:
+        reader = csv.reader(text, delimiter=delimiter, strict=strict)
+        line = 0
+        for cells in reader:
+            yield line + 1, cells
+            line = reader.line_num

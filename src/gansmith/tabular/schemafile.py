@@ -1,0 +1,139 @@
+"""Schemas as YAML files that people read and edit, and as rows to print."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import DataError
+from .dates import render, unknown_token
+from .schema import Column, Schema
+
+_HEAD = """\
+# The columns of a table. Change a kind (integer, float, datetime, category, boolean, identifier), take a column out,
+# or say what fills an identifier; lines that are left out are found in the data.
+"""
+SHOWN_CATEGORIES = 4
+
+
+def save_schema(schema: Schema, path: Path | str) -> None:
+    """Writes a schema as YAML, whole or not at all.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    path = Path(path)
+    text = _HEAD + yaml.safe_dump(
+        {"columns": schema.to_json()}, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+    )
+    write_whole(path, text.encode("utf-8"))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file beside its place and moves it there.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            file.write(content)
+        os.chmod(file.name, 0o666 & ~_umask())
+        os.replace(file.name, path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def load_schema(path: Path | str) -> Schema:
+    """The schema in a YAML file.
+
+    Raises:
+        DataError: unreadable, no schema, an unknown field or kind (the nearest is named), or two columns of one name.
+    """
+    path = Path(path)
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the schema {path} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        at = getattr(error, "problem_mark", None)
+        where = f" (line {at.line + 1})" if at else ""
+        raise DataError(f"the schema {path} is no YAML{where}: {getattr(error, 'problem', None) or error}") from None
+    columns = found.get("columns") if isinstance(found, dict) else found
+    if not isinstance(columns, list) or not all(isinstance(c, dict) for c in columns) or not columns:
+        raise DataError(
+            f"the schema {path} holds no list of columns; wanted columns: [{{name: age, kind: integer}}, …]"
+        )
+    return _checked(Schema.from_json(columns))
+
+
+def _checked(schema: Schema) -> Schema:
+    names = [str(n) for n in schema.names]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"the schema has two columns {name!r}")
+    for column in schema:
+        if column.format is not None and (bad := unknown_token(column.format)):
+            raise DataError(
+                f"column {column.name!r}: the date format {column.format!r} has a part {bad} that is unknown"
+            )
+    return schema
+
+
+def summary(schema: Schema) -> list[tuple[str, ...]]:
+    """A row for each column, to print: name, kind, values, missing values, remarks; the first row is the header."""
+    rows: list[tuple[str, ...]] = [("column", "kind", "values", "missing", "notes")]
+    return [*rows, *((c.name, c.kind, _values(c), _missing(c), _remarks(c)) for c in schema)]
+
+
+def _values(column: Column) -> str:
+    if column.kind in ("category", "boolean"):
+        shown = ", ".join(str(c)[:24] for c in column.categories[:SHOWN_CATEGORIES])
+        more = len(column.categories) - SHOWN_CATEGORIES
+        return f"{shown} and {more} more" if more > 0 else shown
+    if column.kind == "identifier" or column.low is None or column.high is None:
+        return ""
+    return f"{_bound(column, column.low)} to {_bound(column, column.high)}"
+
+
+def _bound(column: Column, value: float) -> str:
+    import numpy as np
+
+    if column.kind == "datetime":
+        form = column.format or ("%Y-%m-%d" if column.step == 86_400e6 else "%Y-%m-%d %H:%M:%S")
+        return str(render(np.array([value]), form)[0])
+    return (
+        f"{int(value):,}"
+        if column.kind == "integer"
+        else f"{value:,.{4 if column.decimals is None else min(column.decimals, 4)}f}"
+    )
+
+
+def _missing(column: Column) -> str:
+    if not column.nulls:
+        return ""
+    total = sum(column.counts)
+    return f"{column.counts[-1] / total:.1%}" if column.counts and total else "yes"
+
+
+def _remarks(column: Column) -> str:
+    found: list[Any] = []
+    if column.kind == "identifier":
+        found.append(f"not learnt; filled with {column.fill}")
+    if column.special:
+        found.append("special: " + ", ".join(f"{v:g}" for v in column.special))
+    if column.format is not None:
+        found.append(f"written {column.format}")
+    if column.kind == "category" and len(column.categories) == 1 and not column.nulls:
+        found.append("one value only")
+    return "; ".join(found)
