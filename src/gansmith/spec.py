@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 
@@ -16,6 +17,9 @@ from .errors import DataError, SpecError, did_you_mean
 
 if TYPE_CHECKING:
     from PIL import Image
+
+S = TypeVar("S", bound="Spec")
+HOMES = {"table": "tabular.spec"}  # kinds of data whose Spec is imported when one is met
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +56,27 @@ class Spec(ABC):
     def preview(self, batch: Batch, columns: int | None = None) -> Image.Image:
         """One picture of all examples of `batch`, for logs and reports."""
 
+    def describe(self) -> list[tuple[str, ...]]:
+        """What one example is made of, as a table's rows with its header first; empty where `notes` say it all."""
+        return []
+
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_json(cls: type[S], data: Mapping[str, Any]) -> S:
+        """The inverse of `to_json`, without `kind`.
+
+        Raises:
+            SpecError: a field is unknown or missing.
+        """
+        unknown = set(data) - {f.name for f in fields(cls)}
+        if unknown:
+            raise SpecError(f"{cls.kind} spec has unknown fields: {', '.join(sorted(unknown))}")
+        try:
+            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+        except TypeError as error:
+            raise SpecError(f"{cls.kind} spec is incomplete: {error}") from None
 
 
 def spec_from_json(data: Mapping[str, Any]) -> Spec:
@@ -62,19 +85,15 @@ def spec_from_json(data: Mapping[str, Any]) -> Spec:
     Raises:
         SpecError: unknown kind or unknown field.
     """
-    kinds = {c.kind: c for c in _concrete(Spec)}  # type: ignore[type-abstract]
     kind = str(data.get("kind"))
-    if kind not in kinds:
-        raise SpecError(f"unknown kind of data {kind!r}; known: {', '.join(sorted(kinds))}.{did_you_mean(kind, kinds)}")
-    cls = kinds[kind]
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "kind"}
-    unknown = set(values) - {f.name for f in fields(cls)}
-    if unknown:
-        raise SpecError(f"{kind} spec has unknown fields: {', '.join(sorted(unknown))}")
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise SpecError(f"{kind} spec is incomplete: {error}") from None
+    known = {c.kind: c for c in _concrete(Spec)}  # type: ignore[type-abstract]
+    if kind not in known and kind in HOMES:
+        importlib.import_module(f"gansmith.{HOMES[kind]}")
+        known = {c.kind: c for c in _concrete(Spec)}  # type: ignore[type-abstract]
+    if kind not in known:
+        kinds = sorted({*known, *HOMES})
+        raise SpecError(f"unknown kind of data {kind!r}; known: {', '.join(kinds)}.{did_you_mean(kind, kinds)}")
+    return known[kind].from_json({name: value for name, value in data.items() if name != "kind"})
 
 
 def _concrete(cls: type[Spec]) -> list[type[Spec]]:

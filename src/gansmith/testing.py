@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ from .config import build, to_dict
 from .data.source import Source
 from .recipes.base import Recipe, sample
 from .spec import ImageSpec, Spec, spec_from_json
+from .tabular.encoders import Choice, Modes, Quantile
+from .tabular.rows import random_rows
+from .tabular.schema import Column, Schema
+from .tabular.spec import TableSpec
 from .training.config import TrainConfig
 from .training.runtime import Runtime
 from .training.start import importable_name
@@ -41,12 +46,51 @@ TOLERANCE = 2e-4
 
 
 class Noise:
-    """A source of random pictures with labels in turn: enough to prove mechanics, nothing to learn."""
+    """A source of random examples: enough to prove mechanics, nothing to learn.
 
-    def __init__(self, spec: ImageSpec, n: int = 40) -> None:
+    Args:
+        spec: of pictures (uniform values, labels in turn) or of tables (uniform values and codes).
+        n: how many examples.
+    """
+
+    def __init__(self, spec: Spec, n: int = 40) -> None:
+        self.spec, self.fingerprint = spec, f"noise-{n}"
+        self._rows = noise(spec, n)
+        self.draws: tuple[str, ...] = getattr(self._rows, "draws", ())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def batch(self, rows: Tensor, device: torch.device) -> Batch:
+        batch: Batch = self._rows.batch(rows, device)
+        return batch
+
+    def order(self, draw: str, batch: int, seed: int) -> Any:
+        return self._rows.order(draw, batch, seed)
+
+    def notes(self) -> list[str]:
+        return ["random examples"]
+
+
+@singledispatch
+def noise(spec: Spec, n: int) -> Any:
+    """`n` random examples of `spec`, with `len`, `batch`, and `order` where rows may be drawn in several ways."""
+    raise AssertionError(f"no random examples are known for {spec.kind}; pass a Source to check_recipe")
+
+
+@noise.register
+def _(spec: ImageSpec, n: int) -> Any:
+    return _Pictures(spec, n)
+
+
+@noise.register
+def _(spec: TableSpec, n: int) -> Any:
+    return random_rows(spec, n)
+
+
+class _Pictures:
+    def __init__(self, spec: ImageSpec, n: int) -> None:
         generator = torch.Generator().manual_seed(0)
-        self.spec: Spec = spec
-        self.fingerprint = f"noise-{n}"
         self._x = torch.rand(n, spec.channels, spec.size, spec.size, generator=generator) * 2 - 1
         self._y = torch.arange(n) % max(1, len(spec.classes))
         self._labelled = bool(spec.classes)
@@ -60,8 +104,29 @@ class Noise:
             batch["y"] = self._y[rows]
         return batch.to(device)
 
-    def notes(self) -> list[str]:
-        return ["random pictures"]
+
+def example_spec(kind: str) -> Spec:
+    """A small spec of that kind of data: 16 x 16 RGB in 3 classes, or a table of 4 columns.
+
+    Raises:
+        AssertionError: no example of this kind is at hand.
+    """
+    if kind == "image":
+        return ImageSpec(size=16, channels=3, classes=("a", "b", "c"), class_counts=(14, 13, 13))
+    assert kind == "table", f"no example of the kind {kind!r}; pass a Source or a Spec to check_recipe"
+    columns = [
+        Column(name="sex", kind="category", categories=("f", "m"), counts=(21, 19), dtype="object"),
+        Column(name="job", kind="category", categories=("x", "y", "z"), counts=(20, 9, 8, 3), nulls=True),
+        Column(name="age", kind="integer", dtype="int64", low=0, high=90),
+        Column(name="income", kind="float", special=(0.0,), low=0, high=900),
+    ]
+    encoders = (
+        Choice(weights=(21.0, 19.0), top=2, nulls=False),
+        Choice(weights=(20.0, 9.0, 8.0), top=3, nulls=True),
+        Quantile(values=(0.0, 40.0, 90.0), left=(0.0, 0.5, 1.0), right=(0.0, 0.5, 1.0)),
+        Modes(means=(100.0, 500.0), stds=(30.0, 90.0), weights=(0.5, 0.5), special=(0.0,)),
+    )
+    return TableSpec(schema=Schema(tuple(columns)), encoders=encoders, rows=40)
 
 
 def check_recipe(
@@ -76,15 +141,14 @@ def check_recipe(
 
     Args:
         recipe: an instance with small networks.
-        source: examples to train on, or a Spec of pictures to make random ones for; 16 x 16 RGB in 3 classes
-            by default.
+        source: examples to train on, or a Spec to make random ones for; `example_spec(recipe.makes)` by default.
         steps: steps of the resume test, even.
         processes: whether to start two processes too; the recipe's class must live in a file.
 
     Raises:
         AssertionError: names the clause that does not hold, and where.
     """
-    data = _source(source)
+    data = _source(source if source is not None else example_spec(recipe.makes))
     check_round_trip(recipe, data.spec)
     check_phases(recipe, data)
     check_micro_batches(recipe, data)
@@ -93,12 +157,10 @@ def check_recipe(
         check_two_processes(recipe, data)
 
 
-def _source(given: Source | Spec | None) -> Source:
-    if given is None:
-        given = ImageSpec(size=16, channels=3, classes=("a", "b", "c"), class_counts=(14, 13, 13))
-    if isinstance(given, ImageSpec):
+def _source(given: Source | Spec) -> Source:
+    if isinstance(given, Spec):
         return Noise(given)
-    assert isinstance(given, Source), f"wanted a Source or an ImageSpec, came: {given!r}"
+    assert isinstance(given, Source), f"wanted a Source or a Spec, came: {given!r}"
     return given
 
 
@@ -223,7 +285,7 @@ def check_two_processes(recipe: Recipe, source: Source, *, steps: int = 3) -> No
 
     The second run is made by two fresh processes, which find the recipe again by the name of its file.
     """
-    assert isinstance(source, Noise), "two processes can only be checked on random pictures: pass an ImageSpec"
+    assert isinstance(source, Noise), "two processes can only be checked on random examples: pass a Spec"
     with _trainer(recipe, source, steps=steps) as one:
         first = _snapshot(one.nets)
         one.fit()
@@ -275,7 +337,6 @@ def _work(order: Mapping[str, Any]) -> None:
     torch.set_num_threads(1)
     recipe = build(catalogue.find(order["recipe"]), order["config"])
     spec = spec_from_json(order["spec"])
-    assert isinstance(spec, ImageSpec)
     runtime = Runtime(2, "cpu")
     config = replace(_config(order["steps"]), devices=2)
     Trainer(

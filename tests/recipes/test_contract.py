@@ -8,17 +8,19 @@ from pathlib import Path
 import pytest
 
 from gansmith.pipelines import catalogue
-from gansmith.spec import ImageSpec
-from gansmith.testing import check_recipe
+from gansmith.testing import check_recipe, example_spec
 
-NARROW = {"r3gan": {"width": 16, "group": 8, "latent": 8}, "dcgan": {"width": 8, "widest": 16}}
-SPEC = ImageSpec(size=16, channels=3, classes=("a", "b", "c"), class_counts=(14, 13, 13))
+NARROW: dict[str, dict[str, int]] = {
+    "r3gan": {"width": 16, "group": 8, "latent": 8},
+    "dcgan": {"width": 8, "widest": 16},
+    "ctgan": {"width": 16, "pac": 2},
+}
 
 
 @pytest.mark.parametrize("name", catalogue.names())
 def test_recipe_keeps_the_contract(name: str) -> None:
-    recipe = catalogue.build(catalogue.find(name), SPEC, "small", NARROW.get(name, {"width": 16}))
-    check_recipe(recipe, SPEC)
+    cls = catalogue.find(name)
+    check_recipe(catalogue.build(cls, example_spec(cls.makes), "small", NARROW.get(name, {"width": 16})))
 
 
 @pytest.mark.parametrize("name", catalogue.names())

@@ -32,9 +32,9 @@ def command(ctx: click.Context) -> None:
         return
     from ..pipelines.catalogue import DEFAULT, entries
 
-    marks = {DEFAULT["cpu"]: " *", DEFAULT["gpu"]: " **"}
-    rows = [(e.name + marks.get(e.name, ""), e.paper, e.title) for e in entries()]
-    table(rows, ("recipe", "paper", "what it is"))
+    marks = {name: mark for usual in DEFAULT.values() for name, mark in ((usual["gpu"], " **"), (usual["cpu"], " *"))}
+    rows = [(e.name + marks.get(e.name, ""), e.makes, e.paper, e.title) for e in entries()]
+    table(rows, ("recipe", "makes", "paper", "what it is"))
     say("\n* the default without a GPU, ** with one")
     say("more: gansmith recipes show NAME; your own: --recipe my_gan.py:MyGAN")
 
@@ -58,10 +58,15 @@ def show(
     from ..pipelines import catalogue
     from ..pipelines.prepare import parameters
     from ..spec import ImageSpec
+    from ..testing import example_spec
 
     cls = catalogue.find(name)
 
     def made(classes: int) -> tuple[Any, dict[str, int]]:
+        if cls.makes != "image":
+            spec = example_spec(cls.makes)
+            recipe = catalogue.build(cls, spec, preset, changes)
+            return recipe, parameters(recipe, spec)
         spec = ImageSpec(size=size, channels=int(channels), classes=tuple(f"class {i}" for i in range(classes)))
         recipe = catalogue.build(cls, spec, preset, changes)
         return recipe, parameters(recipe, spec)
@@ -76,10 +81,9 @@ def show(
     entry = catalogue.entry(name)
     say(catalogue.summary(name))
     say(f"\npaper    {entry.paper or 'none named'}")
-    say(
-        f"presets  {', '.join(catalogue.presets(cls)) or 'none'}; this is {preset}, for {size} x {size} x {channels}"
-        + (f" in {classes} classes" if classes else "")
-    )
+    data = f"{size} x {size} x {channels}" + (f" in {classes} classes" if classes else "")
+    data = data if cls.makes == "image" else f"a {cls.makes} of four columns"
+    say(f"presets  {', '.join(catalogue.presets(cls)) or 'none'}; this is {preset}, for {data}")
     say("\nsettings, each to be changed as recipe.NAME=VALUE:")
     table((f"  {key}", str(value)) for key, value in to_dict(recipe).items())
     say("\nparameters:")

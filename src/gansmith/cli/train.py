@@ -76,6 +76,9 @@ def show(prepared: Prepared) -> None:
     for note in prepared.source.notes():
         say(note)
     say()
+    if described := prepared.source.spec.describe():
+        table(described[1:], described[0])
+        say()
     table(rows(prepared.plan), ("choice", "value", "why"))
     sizes = ", ".join(f"{name} {count:,}" for name, count in prepared.parameters.items())
     say(f"\nparameters: {sizes}\n")

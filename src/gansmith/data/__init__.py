@@ -6,14 +6,18 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..spec import Spec
+    from ..tabular.fit import Style
+    from ..tabular.schema import Schema
     from .build import Progress as Progress
     from .images import ImageSource as ImageSource
     from .images import Report as Report
     from .source import Source as Source
+    from .tables import TableSource as TableSource
 
-__all__ = ["ImageSource", "Report", "Source", "open_source"]
+__all__ = ["ImageSource", "Report", "Source", "TableSource", "open_source"]
 
-_HOMES = {"ImageSource": "images", "Report": "images", "Source": "source"}
+_HOMES = {"ImageSource": "images", "Report": "images", "Source": "source", "TableSource": "tables"}
 
 
 def open_source(
@@ -27,13 +31,28 @@ def open_source(
     split: str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
+    schema: Schema | None = None,
+    style: Style = "quantile",
+    spec: Spec | None = None,
 ) -> Source:
-    """The source of whatever the user gave; the arguments are those of `ImageSource`.
+    """The source of whatever the user gave.
+
+    Args:
+        size, channels, mirror, cache, labels, split, workers, progress: of pictures, see `ImageSource`.
+        schema, style: of a table, see `TableSource`.
+        spec: read them as this spec of an earlier run says, where reading fits anything to the data.
 
     Raises:
         DataError: the data cannot be read, or are not what was asked for.
         MissingExtra: a package for this kind of data is absent.
     """
+    from .tables_read import Table, is_table
+
+    if isinstance(data, Table) or is_table(data):
+        from ..tabular.spec import TableSpec
+        from .tables import TableSource
+
+        return TableSource(data, schema=schema, style=style, spec=spec if isinstance(spec, TableSpec) else None)
     from .images import ImageSource
 
     return ImageSource(

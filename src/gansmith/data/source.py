@@ -12,6 +12,30 @@ from ..spec import Spec
 
 
 @runtime_checkable
+class Order(Protocol):
+    """Which rows come when: an endless sequence of draws, a function of the seed alone."""
+
+    def rows(self, first: int, count: int) -> Tensor:
+        """Draws number `first` to `first + count`, each a row of int64; whatever `Source.batch` understands."""
+        ...
+
+
+@runtime_checkable
+class OffersOrders(Protocol):
+    """A source that offers other ways of drawing rows than shuffling them.
+
+    Attributes:
+        draws: their names, for `Phase.draw`.
+    """
+
+    draws: tuple[str, ...]
+
+    def order(self, draw: str, batch: int, seed: int) -> Order:
+        """The order called `draw`, for batches of `batch` draws."""
+        ...
+
+
+@runtime_checkable
 class Source(Protocol):
     """Yields Batches by row number, declares a Spec.
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from ..recipes.base import Recipe
     from ..spec import Spec
 
-DEFAULT = {"cpu": "dcgan", "gpu": "r3gan"}  # the first by docs/benchmarks.md, the second by its published figures
+DEFAULT = {  # by the kind of data; of pictures the first by docs/benchmarks.md, the second by its published figures
+    "image": {"cpu": "dcgan", "gpu": "r3gan"},
+    "table": {"cpu": "ctabgan", "gpu": "ctabgan"},
+}
 PRESETS = ("paper", "small")
 
 
@@ -49,11 +52,13 @@ class Entry:
         name: what `--recipe` takes.
         title: first sentence of the file's docstring.
         paper: the arXiv address, or an empty string where the file names none.
+        makes: the kind of data that it makes.
     """
 
     name: str
     title: str
     paper: str
+    makes: str = "image"
 
 
 def names() -> list[str]:
@@ -82,10 +87,13 @@ def entry(name: str) -> Entry:
         ConfigError: no such recipe.
     """
     path, _ = _locate(name)
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    code = path.read_text(encoding="utf-8")
+    text = ast.get_docstring(ast.parse(code)) or ""
+    makes = re.search(r'^    makes: ClassVar\[str\] = "(\w+)"', code, re.MULTILINE)
     number = re.search(r"arXiv:\s*(\d{4}\.\d{4,5})", text, re.IGNORECASE)
     first = " ".join(text.split("\n\n")[0].split())
-    return Entry(name, first, f"https://arxiv.org/abs/{number[1]}" if number else "")
+    paper = f"https://arxiv.org/abs/{number[1]}" if number else ""
+    return Entry(name, first, paper, makes[1] if makes else "image")
 
 
 def summary(name: str) -> str:

@@ -16,6 +16,7 @@ from . import catalogue
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 CPU_SIZE = 32
 CPU_MINUTES, GPU_SAMPLES = 10.0, 5_000_000
+TABLE_BATCH, TABLE_SAMPLES, TABLE_TICK = 500, 1_500_000, 50_000
 ASKED = "you asked for it"
 Precision = Literal["fp32", "bf16"]
 
@@ -49,6 +50,7 @@ class Facts:
 
     Attributes:
         count: number of examples.
+        kind: of data, as `Spec.kind` has it.
         side: the side that suits the pictures; None where the data have no sides.
         why: the reason for that side.
         classes: number of classes that training will use; 0 without labels.
@@ -60,6 +62,7 @@ class Facts:
     classes: int = 0
     sizes: tuple[int, ...] = ()
     why: str = ""
+    kind: str = "image"
 
 
 @dataclass(frozen=True)
@@ -127,12 +130,12 @@ def choose(facts: Facts, machine: Machine, wishes: Wishes) -> Plan:
     Raises:
         DataError: a batch larger than the data.
     """
-    recipe, preset = _recipe(machine, wishes), _preset(machine, wishes)
+    recipe, preset = _recipe(facts, machine, wishes), _preset(facts, machine, wishes)
     size = _size(facts, machine, wishes)
     devices, precision = _devices(machine, wishes), _precision(machine, wishes)
     batch = _batch(facts, machine, wishes, int(devices.value), int(size.value) if size else None)
-    length, samples, minutes = _length(machine, wishes)
-    tick = _tick(wishes, samples, bool(machine.card))
+    length, samples, minutes = _length(facts, machine, wishes)
+    tick = _tick(facts, wishes, samples, bool(machine.card))
     save = _save(wishes, int(tick.value))
     choices = [recipe, preset, size, batch, length, devices, precision, tick, save]
     return Plan(
@@ -150,25 +153,30 @@ def choose(facts: Facts, machine: Machine, wishes: Wishes) -> Plan:
     )
 
 
-def default_recipe(machine: Machine, wishes: Wishes) -> str:
-    """The recipe's name, wished for or not; the data play no part in it."""
-    return wishes.recipe or catalogue.DEFAULT["gpu" if machine.card else "cpu"]
+def default_recipe(machine: Machine, wishes: Wishes, kind: str) -> str:
+    """The recipe's name, wished for or not, for this kind of data."""
+    return wishes.recipe or catalogue.DEFAULT[kind]["gpu" if machine.card else "cpu"]
 
 
-def default_preset(machine: Machine, wishes: Wishes) -> str:
+def default_preset(machine: Machine, wishes: Wishes, kind: str) -> str:
     """The preset's name."""
-    return wishes.preset or ("paper" if machine.card else "small")
+    return wishes.preset or ("paper" if machine.card and kind == "image" else "small")
 
 
-def _recipe(machine: Machine, wishes: Wishes) -> Choice:
-    slow = "there is no GPU: the best of the recipes at equal time on two cores"
-    why = f"the best published figures, and a {machine.card} can train it" if machine.card else slow
-    return Choice("recipe", default_recipe(machine, wishes), ASKED if wishes.recipe else why)
+def _recipe(facts: Facts, machine: Machine, wishes: Wishes) -> Choice:
+    why = f"the best published figures, and a {machine.card} can train it"
+    if facts.kind != "image":
+        why = f"the best of the recipes for a {facts.kind}"
+    elif not machine.card:
+        why = "there is no GPU: the best of the recipes at equal time on two cores"
+    return Choice("recipe", default_recipe(machine, wishes, facts.kind), ASKED if wishes.recipe else why)
 
 
-def _preset(machine: Machine, wishes: Wishes) -> Choice:
+def _preset(facts: Facts, machine: Machine, wishes: Wishes) -> Choice:
     why = f"a {machine.card} can train the paper's networks" if machine.card else "there is no GPU: smaller networks"
-    return Choice("preset", default_preset(machine, wishes), ASKED if wishes.preset else why)
+    if facts.kind != "image":
+        why = "the settings that serve most"
+    return Choice("preset", default_preset(machine, wishes, facts.kind), ASKED if wishes.preset else why)
 
 
 def _size(facts: Facts, machine: Machine, wishes: Wishes) -> Choice | None:
@@ -195,6 +203,8 @@ def _batch(facts: Facts, machine: Machine, wishes: Wishes, devices: int, size: i
     if wishes.batch:
         return Choice("batch", str(wishes.batch), ASKED)
     usual = 32 if not machine.card else 512 if size and size <= 32 else 256
+    if facts.kind == "table":
+        usual = TABLE_BATCH
     batch, why = usual, "small, for many steps in little time" if usual == 32 else "as the papers have it"
     if batch > facts.count:
         batch, why = _power_below(facts.count), f"there are only {_examples(facts.count)}"
@@ -202,10 +212,13 @@ def _batch(facts: Facts, machine: Machine, wishes: Wishes, devices: int, size: i
     return Choice("batch", str(max(batch // processes, 1) * processes), why)
 
 
-def _length(machine: Machine, wishes: Wishes) -> tuple[Choice, int | None, float | None]:
+def _length(facts: Facts, machine: Machine, wishes: Wishes) -> tuple[Choice, int | None, float | None]:
     if wishes.samples or wishes.minutes:
         text = f"{wishes.samples:,} samples" if wishes.samples else f"{wishes.minutes:g} minutes"
         return Choice("length", text, ASKED), wishes.samples, wishes.minutes
+    if facts.kind == "table":
+        why = "at most; it stops when a held-out score improves no more"
+        return Choice("length", f"{TABLE_SAMPLES:,} samples", why), TABLE_SAMPLES, None
     if machine.card:
         why = "enough to judge a run; papers train 5 times as long (--samples 25M)"
         return Choice("length", f"{GPU_SAMPLES:,} samples", why), GPU_SAMPLES, None
@@ -231,12 +244,12 @@ def _precision(machine: Machine, wishes: Wishes) -> Choice:
     return Choice("precision", "fp32", "the usual without a card for bf16")
 
 
-def _tick(wishes: Wishes, samples: int | None, gpu: bool) -> Choice:
+def _tick(facts: Facts, wishes: Wishes, samples: int | None, gpu: bool) -> Choice:
     if wishes.tick:
         return Choice("tick", str(wishes.tick), ASKED)
-    usual = 20_000 if gpu else 4_000
+    usual = TABLE_TICK if facts.kind == "table" else 20_000 if gpu else 4_000
     tick = min(usual, max(1, samples // 20)) if samples else usual
-    return Choice("tick", str(tick), "samples between two entries in the log, each with a grid of pictures")
+    return Choice("tick", str(tick), "samples between two entries in the log, each with examples")
 
 
 def _save(wishes: Wishes, tick: int) -> Choice:

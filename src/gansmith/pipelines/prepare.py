@@ -49,6 +49,7 @@ def prepare(
     recipe: RecipeLike = None,
     mirror: bool = False,
     labels: bool | None = None,
+    schema: str | Path | None = None,
     shard: Sequence[str] = (),
     changes: Mapping[str, Any] | None = None,
 ) -> Prepared:
@@ -60,15 +61,17 @@ def prepare(
     if wishes.samples and wishes.minutes:
         raise ConfigError("the length of a run is either samples or minutes: give one of them")
     machine = plan.look()
-    maker = _Maker(recipe, plan.default_recipe(machine, wishes), plan.default_preset(machine, wishes), changes or {})
-    maker.find()  # a misspelt name is told before the data are read
-    seen = look_at(data, labels=labels, size=wishes.size)
-    facts = plan.Facts(
-        seen.count * (1 + mirror), seen.side, len(seen.classes), _sizes(maker, seen, wishes.size), seen.why
-    )
+    if recipe is not None:  # a misspelt name is told before the data are read
+        _Maker(recipe, str(recipe), "", {}).find()
+    seen = look_at(data, labels=labels, size=wishes.size, schema=schema)
+    default = plan.default_recipe(machine, wishes, seen.kind)
+    maker = _Maker(recipe, default, plan.default_preset(machine, wishes, seen.kind), changes or {})
+    _check_kind(maker, seen)
+    count, sizes = seen.count * (1 + mirror), _sizes(maker, seen, wishes.size)
+    facts = plan.Facts(count, seen.side, len(seen.classes), sizes, seen.why, seen.kind)
     made = plan.choose(facts, machine, replace(wishes, recipe=None if recipe is None else maker.name))
-    read_as: dict[str, Any] = {"size": made.size, "mirror": mirror, "labels": labels}
-    source = data if isinstance(data, Source) else open_source(data, **read_as)
+    read_as = _read_as(seen.kind, maker, made, mirror=mirror, labels=labels, schema=schema)
+    source = data if isinstance(data, Source) else open_source(seen.data, **read_as)
     built = maker.build(source.spec)
     counts, train_config = parameters(built, source.spec), _train_config(made, wishes, shard)
     _check_networks(shard, counts)
@@ -82,6 +85,42 @@ def prepare(
         about={"data": where(data), "read_as": read_as, "preset": made.preset, "command": command()},
         parameters=counts,
     )
+
+
+def _check_kind(maker: _Maker, seen: Seen) -> None:
+    """Refuses a recipe that makes another kind of data.
+
+    Raises:
+        SpecError: names recipes that would do.
+    """
+    makes = maker.find().makes
+    if makes != seen.kind:
+        able = [entry.name for entry in catalogue.entries() if entry.makes == seen.kind]
+        raise SpecError(
+            f"the recipe {maker.name} makes data of the kind {makes!r}, and these are of the kind {seen.kind!r}; "
+            f"choose one of: {', '.join(able)}"
+        )
+
+
+def _read_as(
+    kind: str, maker: _Maker, made: plan.Plan, *, mirror: bool, labels: bool | None, schema: str | Path | None
+) -> dict[str, Any]:
+    """How the source is to read the data; kept in config.yaml, so that a resumed run reads them alike.
+
+    Raises:
+        ConfigError: a setting for another kind of data.
+    """
+    if kind != "table":
+        if schema is not None:
+            raise ConfigError(
+                f"a schema is for tables, and these are of the kind {kind!r}: leave out --schema {schema}"
+            )
+        return {"size": made.size, "mirror": mirror, "labels": labels}
+    given = {"--size": made.size, "--mirror": mirror or None, "--labels": labels}
+    wrong = [name for name, value in given.items() if value is not None]
+    if wrong:
+        raise ConfigError(f"{wrong[0]} is for pictures, and these data are a table: leave it out")
+    return dict(maker.find().reads)
 
 
 def _check_networks(names: Sequence[str], known: Mapping[str, int]) -> None:
@@ -154,6 +193,8 @@ def _sizes(maker: _Maker, seen: Seen, asked: int | None) -> tuple[int, ...]:
     """
     if seen.spec is not None:
         parameters(maker.build(seen.spec), seen.spec)
+        return ()
+    if seen.kind != "image":
         return ()
     spec = ImageSpec(size=asked or plan.CPU_SIZE, classes=seen.classes)
     able = () if asked else tuple(s for s in plan.SIZES if maker.makes(replace(spec, size=s)))

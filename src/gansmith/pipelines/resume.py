@@ -12,6 +12,7 @@ from ..data import open_source
 from ..data.source import Source
 from ..errors import ConfigError, RunFolderError
 from ..recipes.base import Recipe
+from ..spec import Spec, spec_from_json
 from ..training import folder
 from ..training.config import TrainConfig
 from ..training.monitors import Monitor
@@ -66,7 +67,7 @@ def resume(
             f"the data of {run} are no longer at {given}; say where they are now:\n"
             f"{folder.command('resume', run, '--data', 'PATH')}"
         )
-    source = given if isinstance(given, Source) else open_source(given, **(about.get("read_as") or {}))
+    source = given if isinstance(given, Source) else open_source(given, spec=_spec(run), **(about.get("read_as") or {}))
     trainer = Trainer(
         config.build(cls, settings["recipe"]["fields"], where="recipe"),
         source,
@@ -96,6 +97,14 @@ def run_settings(run: Path) -> dict[str, Any]:
     if missing:
         raise RunFolderError(f"{run / folder.CONFIG} lacks: {', '.join(missing)}; was it edited?")
     return settings
+
+
+def _spec(run: Path) -> Spec | None:
+    """What the run's examples look like, as its newest checkpoint has it."""
+    try:
+        return spec_from_json(checkpoint.read_document(checkpoint.newest(run)[0], "recipe")["spec"])
+    except RunFolderError:  # stopped before the first checkpoint
+        return None
 
 
 def _lengthened(old: TrainConfig, samples: int | None, minutes: float | None, devices: int | None) -> TrainConfig:

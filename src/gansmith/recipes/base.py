@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -67,22 +67,22 @@ class Context:
     figures: dict[str, list[Tensor]] = field(default_factory=dict)
     calls: int = 0
 
-    def randn(self, batch: Batch, *shape: int) -> Tensor:
-        """Standard normal noise, (b, *shape), one row for each example of `batch`."""
-        return self._by_row(torch.randn, len(batch), shape)
+    def randn(self, batch: Batch, *shape: int, every: int = 1) -> Tensor:
+        """Standard normal noise, (b / every, *shape), one row for each (group of `every`) examples of `batch`."""
+        return self._by_row(torch.randn, len(batch) // every, self.row // every, shape)
 
-    def rand(self, batch: Batch, *shape: int) -> Tensor:
-        """Uniform noise in [0, 1), (b, *shape)."""
-        return self._by_row(torch.rand, len(batch), shape)
+    def rand(self, batch: Batch, *shape: int, every: int = 1) -> Tensor:
+        """Uniform noise in [0, 1), (b / every, *shape)."""
+        return self._by_row(torch.rand, len(batch) // every, self.row // every, shape)
 
-    def _by_row(self, draw: Callable[..., Tensor], n: int, shape: tuple[int, ...]) -> Tensor:
+    def _by_row(self, draw: Callable[..., Tensor], n: int, row: int, shape: tuple[int, ...]) -> Tensor:
         self.calls += 1
-        first, last = self.row // NOISE_BLOCK, (self.row + n - 1) // NOISE_BLOCK
+        first, last = row // NOISE_BLOCK, (row + n - 1) // NOISE_BLOCK
         blocks = []
         for block in range(first, last + 1):
             generator = torch.Generator(self.device).manual_seed(fold(self.seed, self.calls, block))
             blocks.append(draw(NOISE_BLOCK, *shape, generator=generator, device=self.device))
-        skip = self.row - first * NOISE_BLOCK
+        skip = row - first * NOISE_BLOCK
         return (blocks[0] if len(blocks) == 1 else torch.cat(blocks))[skip : skip + n]
 
     def report(self, name: str, value: Tensor) -> None:
@@ -107,6 +107,8 @@ class Phase:
         start: first sample count at which it runs.
         stop: sample count from which on it runs no more.
         second_order: networks that this loss differentiates twice; those are never compiled nor sharded.
+        draw: how its rows are drawn: `shuffled` is every row once an epoch; anything else is a way that the
+            source offers (see `Source.order`).
     """
 
     trains: tuple[str, ...]
@@ -116,6 +118,7 @@ class Phase:
     start: int = 0
     stop: int | None = None
     second_order: tuple[str, ...] = ()
+    draw: str = "shuffled"
 
     def due(self, step: int, samples: int) -> bool:
         """Whether it runs at this step, `samples` samples into the run."""
@@ -127,7 +130,14 @@ class Recipe(ABC):
     """A GAN as its paper states it: a frozen dataclass of hyperparameters with networks, phases and losses.
 
     Subclasses are final: a variant is a field, a preset function at the foot of the file, or a new file.
+
+    Attributes:
+        makes: the kind of data (`Spec.kind`) that it makes.
+        reads: how the source is to read the data for it, settings of `data.open_source`.
     """
+
+    makes: ClassVar[str] = "image"
+    reads: ClassVar[Mapping[str, Any]] = {}
 
     @property
     def ema(self) -> Mapping[str, Scheduled]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 from torch import Tensor
 
 from ..batch import Batch
-from ..data.source import Source
+from ..data.source import OffersOrders, Source
+from ..data.source import Order as OrderLike
 from ..recipes.base import fold
 
 
@@ -44,22 +46,39 @@ class Feed:
         start, share: first row and number of rows of this process.
         ahead: fetch each phase's next batch in the background (pays where the source reads from disk or
             copies to a device).
+        draws: how the rows of each phase are drawn, where not shuffled: ways that the source offers.
     """
 
     def __init__(
-        self, source: Source, batch: int, start: int, share: int, device: torch.device, *, seed: int, ahead: bool
+        self,
+        source: Source,
+        batch: int,
+        start: int,
+        share: int,
+        device: torch.device,
+        *,
+        seed: int,
+        ahead: bool,
+        draws: Mapping[str, str] | None = None,
     ) -> None:
         self.source, self.batch, self.start, self.share, self.device = source, batch, start, share, device
         self.seed = seed
-        self._orders: dict[str, Order] = {}
+        self._draws = dict(draws or {})
+        self._orders: dict[str, OrderLike] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="gansmith-feed") if ahead else None
         self._next: dict[tuple[str, int], Future[Batch]] = {}
 
     def rows(self, phase: str, draw: int) -> Tensor:
         """Row numbers of this process's share of the batch number `draw` of a phase."""
         if phase not in self._orders:
-            self._orders[phase] = Order(len(self.source), self.seed, "order", phase)
+            self._orders[phase] = self._order(phase)
         return self._orders[phase].rows(draw * self.batch + self.start, self.share)
+
+    def _order(self, phase: str) -> OrderLike:
+        draw = self._draws.get(phase, "shuffled")
+        if draw == "shuffled" or not isinstance(self.source, OffersOrders):
+            return Order(len(self.source), self.seed, "order", phase)
+        return self.source.order(draw, self.batch, fold(self.seed, "order", phase))
 
     def fetch(self, phase: str, draw: int) -> Batch:
         if self._pool is None:

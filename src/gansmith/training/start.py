@@ -15,8 +15,8 @@ from torch import Tensor
 
 from .. import __version__, checkpoint
 from ..config import to_dict
-from ..data.source import Source
-from ..errors import ConfigError, DataError, GansmithError, RunFolderError
+from ..data.source import OffersOrders, Source
+from ..errors import ConfigError, DataError, GansmithError, RunFolderError, SpecError
 from ..recipes.base import Phase, Recipe
 from . import folder
 from .config import TrainConfig
@@ -32,9 +32,17 @@ def check(recipe: Recipe, source: Source, config: TrainConfig) -> None:
     Raises:
         DataError: a batch larger than the data.
         ConfigError: sharding or compiling a network that a phase differentiates twice.
+        SpecError: a phase draws its rows in a way that the data do not offer.
     """
     if config.batch > len(source):
         raise DataError(f"a batch of {config.batch} needs as many examples; the data have {len(source)}: lower --batch")
+    offered = source.draws if isinstance(source, OffersOrders) else ()
+    for name, phase in recipe.phases().items():
+        if phase.draw not in ("shuffled", *offered):
+            raise SpecError(
+                f"phase {name} of {type(recipe).__name__} draws its rows in a way that these data do not offer: "
+                f"{phase.draw}; they offer: {', '.join(('shuffled', *offered))}"
+            )
     twice = {n for phase in recipe.phases().values() for n in phase.second_order}
     for what, names in (("shard", config.shard), ("compile", config.compile)):
         for name in names:

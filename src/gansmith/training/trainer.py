@@ -110,10 +110,9 @@ class Trainer:
                     self.optimizers[phase.trains] = self.recipe.optimizer(name, params)
         self.buffers = state.Buffers(self.nets)
         self.parts = state.Parts(self.nets, self.averages, self.optimizers, self.runtime)
-        share = self.runtime.share(self.config.batch)
-        self.feed = Feed(
-            self.source, self.config.batch, *share, self.runtime.device, seed=self.seed, ahead=self.deferred
-        )
+        batch, where = self.config.batch, self.runtime.device
+        draws, share = {name: phase.draw for name, phase in self.phases.items()}, self.runtime.share(batch)
+        self.feed = Feed(self.source, batch, *share, where, seed=self.seed, ahead=self.deferred, draws=draws)
 
     @property
     def samples(self) -> int:
@@ -249,10 +248,10 @@ class Trainer:
         return Context(seed=seed, row=row, step=self.progress.step, samples=self.samples, device=self.runtime.device)
 
     def _finished(self) -> bool:
-        if self.config.samples is not None:
-            return self.samples >= self.config.samples
-        over = self.seconds >= 60 * (self.config.minutes or 0.0)
-        return self._agree(over)
+        if self.config.samples is not None and self.samples >= self.config.samples:
+            return True
+        over = self.config.minutes is not None and self.seconds >= 60 * self.config.minutes
+        return self._agree(over or any(monitor.done for monitor in self.monitors))
 
     def _agree(self, flag: bool) -> bool:
         """One process's flag for all of them; they compare every few steps, as comparing costs a synchronisation."""

@@ -1,0 +1,187 @@
+"""Parts of networks that make and judge rows of a table: heads, conditions, packing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..tabular.spec import TableSpec
+
+Rows = Float[Tensor, "b width"]
+
+
+def gumbel(uniform: Tensor) -> Tensor:
+    """Standard Gumbel noise from uniform noise in [0, 1)."""
+    return -torch.log(-torch.log(uniform.clamp(1e-9, 1 - 1e-7)))
+
+
+class Heads(nn.Module):
+    """Turns what a network's last layer says into a row: tanh for scalars, a softmax for each choice.
+
+    With noise a choice is a draw from the Gumbel-softmax (Jang et al. 2016, arXiv:1611.01144; Maddison et al. 2016,
+    arXiv:1611.00712), close to one-hot at a low temperature, and its gradient flows.
+
+    Args:
+        widths: of the spans, in their order.
+        choices: whether each span is a choice; else it is a scalar.
+        tau: temperature of the softmax.
+    """
+
+    scalars: Tensor
+    places: Tensor
+    owners: Tensor
+
+    def __init__(self, widths: Sequence[int], choices: Sequence[bool], tau: float = 0.2) -> None:
+        super().__init__()
+        self.tau = tau
+        starts = [sum(widths[:i]) for i in range(len(widths))]
+        spans = list(zip(starts, widths, choices, strict=True))
+        scalars = [start + i for start, width, choice in spans if not choice for i in range(width)]
+        places = [start + i for start, width, choice in spans if choice for i in range(width)]
+        owners = [n for n, w in enumerate(w for _, w, choice in spans if choice) for _ in range(w)]
+        self.count = sum(choices)
+        self.width = sum(widths)
+        self.register_buffer("scalars", torch.tensor(scalars, dtype=torch.int64), persistent=False)
+        self.register_buffer("places", torch.tensor(places, dtype=torch.int64), persistent=False)
+        self.register_buffer("owners", torch.tensor(owners, dtype=torch.int64), persistent=False)
+
+    @staticmethod
+    def of_table(spec: TableSpec, tau: float = 0.2) -> Heads:
+        """The heads of a table's rows."""
+        return Heads([s.width for s in spec.spans], [s.head == "choice" for s in spec.spans], tau)
+
+    def log_softmax(self, raw: Rows) -> Float[Tensor, "b choices"]:
+        """Log probabilities of all choices side by side, without their scalars."""
+        own = raw[:, self.places]
+        index = self.owners.expand(len(own), -1)
+        empty = own.new_zeros(len(own), self.count)
+        top = empty.scatter_reduce(1, index, own.detach(), "amax", include_self=False)
+        own = own - top[:, self.owners]
+        return own - empty.index_add(1, self.owners, own.exp()).log()[:, self.owners]
+
+    def forward(self, raw: Rows, uniform: Rows | None = None) -> Rows:
+        """A row from raw values; `uniform` noise in [0, 1) draws the choices, without it they are probabilities."""
+        x = raw.new_zeros(raw.shape)
+        x = x.index_copy(1, self.scalars, torch.tanh(raw[:, self.scalars]))
+        if not self.count:
+            return x
+        if uniform is not None:
+            raw = (raw + gumbel(uniform)) / self.tau
+        return x.index_copy(1, self.places, self.log_softmax(raw).exp())
+
+    def harden(self, x: Rows) -> Rows:
+        """The largest entry of each choice made 1, the others 0; scalars as they are."""
+        if not self.count:
+            return x
+        own = x[:, self.places]
+        index = self.owners.expand(len(own), -1)
+        top = own.new_zeros(len(own), self.count).scatter_reduce(1, index, own, "amax", include_self=False)
+        return x.index_copy(1, self.places, (own == top[:, self.owners]).to(x.dtype))
+
+    def cross_entropy(self, raw: Rows, wanted: Rows) -> Float[Tensor, "b"]:
+        """-log p of the entries that are 1 in `wanted` (a row with zeros wherever nothing is wanted), summed."""
+        return -(self.log_softmax(raw) * wanted[:, self.places]).sum(1)
+
+
+class Conditions(nn.Module):
+    """What may be asked for: the spans of a row that are conditions, and how frequent each of their codes is.
+
+    Args:
+        starts, widths: of these spans within the row.
+        shares: the frequency of each code, in the same order.
+        width: of the whole row.
+    """
+
+    places: Tensor
+    owners: Tensor
+    firsts: Tensor
+    widths: Tensor
+    edges: Tensor
+
+    def __init__(self, starts: Sequence[int], widths: Sequence[int], shares: Sequence[float], width: int) -> None:
+        super().__init__()
+        self.count, self.width, self.row_width = len(widths), sum(widths), width
+        places = [start + i for start, w in zip(starts, widths, strict=True) for i in range(w)]
+        owners = [n for n, w in enumerate(widths) for _ in range(w)]
+        edges, first = [], 0
+        for w in widths:
+            own = torch.tensor(shares[first : first + w], dtype=torch.float64)
+            edges.append(
+                nn.functional.pad((own / own.sum().clamp_min(1e-12)).cumsum(0), (0, max(widths) - w), value=2.0)
+            )
+            first += w
+        firsts = [sum(widths[:i]) for i in range(len(widths))]
+        self.register_buffer("places", torch.tensor(places, dtype=torch.int64), persistent=False)
+        self.register_buffer("owners", torch.tensor(owners, dtype=torch.int64), persistent=False)
+        self.register_buffer("firsts", torch.tensor(firsts, dtype=torch.int64), persistent=False)
+        self.register_buffer("widths", torch.tensor(list(widths), dtype=torch.int64), persistent=False)
+        edge = torch.stack(edges).float() if edges else torch.zeros(0, 0)
+        self.register_buffer("edges", edge, persistent=False)
+
+    @staticmethod
+    def of_table(spec: TableSpec) -> Conditions:
+        """What may be asked for of a table's rows."""
+        starts, widths = [s.start for s in spec.conditions], [s.width for s in spec.conditions]
+        return Conditions(starts, widths, spec.condition_shares, spec.width)
+
+    def of(self, x: Rows, mask: Float[Tensor, "b columns"]) -> Float[Tensor, "b conditions"]:
+        """The condition that rows fulfil, in the columns where `mask` is 1."""
+        return x[:, self.places] * mask[:, self.owners]
+
+    def placed(self, cond: Float[Tensor, "b conditions"]) -> Rows:
+        """A condition put where it stands within a row; zeros elsewhere."""
+        return cond.new_zeros(len(cond), self.row_width).index_copy(1, self.places, cond)
+
+    def drawn(self, uniform: Float[Tensor, "b 2"]) -> tuple[Tensor, Tensor]:
+        """A random column's code by its frequency, from uniform noise: `cond` (b conditions), `mask` (b columns)."""
+        column = (uniform[:, 0] * self.count).long().clamp_max(self.count - 1)
+        code = torch.searchsorted(self.edges[column].contiguous(), uniform[:, 1:2].contiguous(), right=True).squeeze(1)
+        code = torch.minimum(code, self.widths[column] - 1)
+        cond = uniform.new_zeros(len(uniform), self.width).scatter_(1, (self.firsts[column] + code)[:, None], 1.0)
+        return cond, nn.functional.one_hot(column, self.count).to(uniform.dtype)
+
+    def filled(self, cond: Tensor, mask: Tensor, uniform: Float[Tensor, "b 2"]) -> Float[Tensor, "b conditions"]:
+        """`cond` where something is asked for; where nothing is, a random column's code by its frequency."""
+        if not self.count:
+            return cond
+        drawn, _ = self.drawn(uniform)
+        return torch.where(mask.sum(1, keepdim=True) > 0, cond, drawn)
+
+
+class RowGenerator(nn.Module):
+    """Latent and condition -> hidden layers, each with all that came before it -> heads (CTGAN's, arXiv:1907.00503).
+
+    Args:
+        latent: length of z.
+        width, depth: of the hidden layers.
+        tau: temperature of the Gumbel-softmax.
+    """
+
+    def __init__(self, spec: TableSpec, *, latent: int, width: int, depth: int, tau: float) -> None:
+        super().__init__()
+        self.conditions = Conditions.of_table(spec)
+        self.heads = Heads.of_table(spec, tau)
+        inputs, layers = latent + self.conditions.width, list[nn.Module]()
+        for _ in range(depth):
+            layers.append(nn.Sequential(nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU()))
+            inputs += width
+        self.layers = nn.ModuleList(layers)
+        self.last = nn.Linear(inputs, spec.width)
+
+    def forward(
+        self, z: Float[Tensor, "b latent"], cond: Float[Tensor, "b conditions"], uniform: Rows
+    ) -> tuple[Rows, Rows]:
+        """Rows, and the raw values that they were made of; `uniform` noise draws the choices."""
+        h = torch.cat([z, cond], 1)
+        for layer in self.layers:
+            h = torch.cat([layer(h), h], 1)
+        raw = self.last(h)
+        return self.heads(raw, uniform), raw
+
+
+def packed(x: Rows, pac: int) -> Float[Tensor, "packs packed"]:
+    """`pac` rows side by side for one judgement (PacGAN, Lin et al. 2017, arXiv:1712.04086)."""
+    return x.reshape(len(x) // pac, -1)
