@@ -14,7 +14,7 @@ PACKAGE = Path(gansmith.__file__).parent
 
 FLOORS: dict[str, float] = {
     "errors": 0, "batch": 0, "schedule": 0, "spec": 0.5,
-    "config": 1, "checkpoint": 1, "nn": 1, "losses": 1, "augment": 1, "tabular": 1,
+    "config": 1, "checkpoint": 1, "nn": 1, "losses": 1, "augment": 1, "tabular": 1, "privacy": 1.5,
     "data": 2, "metrics": 2, "health": 2, "recipes.base": 2,
     "recipes": 3, "training": 3,
     "report": 4, "pipelines": 4.5, "imbalance": 4.6,

@@ -1,0 +1,201 @@
+"""The privacy ledger: who spent how much of the budget on what, and a refusal to spend more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from ..errors import ConfigError, did_you_mean
+from . import accounting
+from .accounting import Curve, epsilon_of
+
+MECHANISMS: Mapping[str, Callable[..., Curve]] = {
+    "given": accounting.free,
+    "gaussian": accounting.gaussian,
+    "laplace": accounting.laplace,
+    "exponential": accounting.exponential,
+    "pure": accounting.pure,
+    "dp-sgd": accounting.dp_sgd,
+    "votes": accounting.votes,
+    "votes-laplace": accounting.votes_laplace,
+}
+SLACK = 1e-9  # of comparisons: what rounding may add
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One expense.
+
+    Args:
+        what: the money went on: "bounds of age", "training".
+        mechanism: one of MECHANISMS; `given` is free, because the user said it and the data were not asked.
+        parameters: of the mechanism, from which its cost can be worked out again.
+        epsilon: what it would cost alone, at the ledger's delta.
+        delta: a chance of outright failure, on top of what `epsilon` says (a cut-off batch, a rare category shown).
+        sensitivity: how much one row can change what is asked, in words or as a number.
+        note: anything a reader should know.
+    """
+
+    what: str
+    mechanism: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    epsilon: float = 0.0
+    delta: float = 0.0
+    sensitivity: str = ""
+    note: str = ""
+
+    def curve(self) -> Curve:
+        """Its Renyi curve.
+
+        Raises:
+            ConfigError: no such mechanism, or parameters it does not take.
+        """
+        if self.mechanism not in MECHANISMS:
+            known = ", ".join(MECHANISMS)
+            hint = did_you_mean(self.mechanism, MECHANISMS)
+            raise ConfigError(f"no mechanism {self.mechanism!r}; known: {known}.{hint}")
+        try:
+            return MECHANISMS[self.mechanism](**self.parameters)
+        except TypeError as error:
+            raise ConfigError(f"{self.what}: the mechanism {self.mechanism} {error}") from None
+
+
+class Ledger:
+    """A budget and its expenses.
+
+    Args:
+        epsilon: the budget; None keeps count without a limit.
+        delta: the chance with which the whole promise may fail; see `accounting.default_delta`.
+        entries: what was spent already.
+
+    Raises:
+        ConfigError: a budget that cannot be.
+    """
+
+    def __init__(self, epsilon: float | None, delta: float, entries: Sequence[Entry] = ()) -> None:
+        if not 0 < delta < 1 or (epsilon is not None and not epsilon > 0):
+            raise ConfigError(f"a budget is epsilon > 0 and 0 < delta < 1, not: epsilon {epsilon}, delta {delta}")
+        self.epsilon, self.delta, self.entries = epsilon, delta, list(entries)
+
+    def charge(
+        self,
+        what: str,
+        mechanism: str,
+        *,
+        sensitivity: str = "",
+        note: str = "",
+        failure: float = 0.0,
+        **parameters: float,
+    ) -> Entry:
+        """Enters an expense, or refuses it.
+
+        Args:
+            failure: see `Entry.delta`.
+            parameters: of the mechanism.
+
+        Raises:
+            ConfigError: the budget does not allow it (nothing is entered), or there is no such mechanism.
+        """
+        entry = Entry(what=what, mechanism=mechanism, parameters=parameters, delta=failure)
+        alone = epsilon_of(entry.curve(), self.delta)
+        entry = Entry(**{**asdict(entry), "epsilon": alone, "sensitivity": sensitivity, "note": note})
+        self.entries.append(entry)
+        spent = self.spent()
+        if self.epsilon is not None and spent > self.epsilon * (1 + SLACK):
+            self.entries.pop()
+            raise ConfigError(
+                f"the privacy budget does not allow {what!r}: with it {spent:.4g} of epsilon {self.epsilon:g} would be "
+                f"spent (delta {self.delta:.1e}); {self.spent():.4g} is spent now. Use more noise, or raise epsilon"
+            )
+        return entry
+
+    def given(self, what: str, note: str = "") -> Entry:
+        """Enters something that the user stated and that the data were not asked for."""
+        return self.charge(what, "given", note=note)
+
+    def curve(self) -> Curve:
+        """The Renyi curve of all expenses together."""
+        return sum((entry.curve() for entry in self.entries), accounting.free())
+
+    @property
+    def failure(self) -> float:
+        """The summed chances of outright failure."""
+        return sum(entry.delta for entry in self.entries)
+
+    def spent(self) -> float:
+        """Epsilon of all expenses together at the ledger's delta, by the tightest of the rules known here."""
+        left = self.delta - self.failure
+        if left <= 0:
+            return math.inf
+        return min(self.basic(), epsilon_of(self.curve(), left), self._as_gaussian(left))
+
+    def basic(self) -> float:
+        """Epsilon by plain addition of epsilons and deltas (Dwork & Roth 2014, theorem 3.16)."""
+        curves = [entry.curve() for entry in self.entries if entry.mechanism != "given"]
+        left = self.delta - self.failure
+        if left <= 0:
+            return math.inf
+        pure = [float(e.parameters["epsilon"]) for e in self.entries if e.mechanism == "pure"]
+        others = len(curves) - len(pure)
+        rest = [e.curve() for e in self.entries if e.mechanism not in ("given", "pure")]
+        return sum(pure) + sum(epsilon_of(curve, left / others) for curve in rest)
+
+    def _as_gaussian(self, delta: float) -> float:
+        """Exactly, where all expenses are Gaussian mechanisms; else infinite."""
+        squares = 0.0
+        for entry in self.entries:
+            if entry.mechanism in ("gaussian", "votes"):
+                times = entry.parameters.get("times", entry.parameters.get("queries", 1))
+                squares += times / entry.parameters["noise"] ** 2
+            elif entry.mechanism != "given":
+                return math.inf
+        return accounting.gaussian_epsilon(math.sqrt(squares), delta)
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The table, head first: what, mechanism, parameters, sensitivity, epsilon alone, delta, note."""
+        head = ("what", "mechanism", "parameters", "sensitivity", "epsilon alone", "delta", "note")
+        body = [
+            (
+                e.what,
+                e.mechanism,
+                ", ".join(f"{k} {v:.4g}" for k, v in e.parameters.items()),
+                e.sensitivity,
+                f"{e.epsilon:.4f}",
+                f"{e.delta:.1e}" if e.delta else "0",
+                e.note,
+            )
+            for e in self.entries
+        ]
+        return [head, *body, ("together", "", "", "", f"{self.spent():.4f}", f"{self.delta:.1e}", self._budget())]
+
+    def _budget(self) -> str:
+        return "no limit" if self.epsilon is None else f"of {self.epsilon:g}"
+
+    def __str__(self) -> str:
+        rows = self.rows()
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "epsilon": self.epsilon,
+            "delta": self.delta,
+            "spent": self.spent(),
+            "entries": [asdict(entry) for entry in self.entries],
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Ledger:
+        """The inverse of `to_json`; `spent` is worked out again.
+
+        Raises:
+            ConfigError: a field is missing or unknown.
+        """
+        known = {f.name for f in fields(Entry)}
+        try:
+            entries = [Entry(**{k: v for k, v in entry.items() if k in known}) for entry in data["entries"]]
+            return Ledger(data["epsilon"], data["delta"], entries)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"this is not a privacy ledger: {error}") from None

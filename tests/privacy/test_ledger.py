@@ -1,0 +1,87 @@
+"""The ledger: what adds up, what is refused, what survives JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from gansmith.errors import ConfigError
+from gansmith.privacy import accounting as acc
+from gansmith.privacy.ledger import Entry, Ledger
+
+
+def some() -> Ledger:
+    ledger = Ledger(1.0, 1e-5)
+    ledger.given("names of columns", "public")
+    ledger.charge("histograms", "gaussian", noise=30.0, sensitivity="1 in one count")
+    ledger.charge("bulk", "exponential", epsilon=0.01, times=4)
+    ledger.charge("training", "dp-sgd", noise=9.0, rate=0.1, steps=100, failure=1e-9)
+    return ledger
+
+
+def test_tight_composition_is_the_curves_sum_and_beats_addition() -> None:
+    ledger = some()
+    by_hand = acc.gaussian(30.0) + acc.exponential(0.01, 4) + acc.dp_sgd(9.0, 0.1, 100)
+    assert ledger.spent() == pytest.approx(acc.epsilon_of(by_hand, 1e-5 - 1e-9))
+    assert ledger.spent() < sum(e.epsilon for e in ledger.entries) < ledger.basic()
+
+
+def test_plain_addition_wins_where_it_is_better() -> None:
+    ledger = Ledger(None, 1e-5)
+    ledger.charge("one", "pure", epsilon=0.1)
+    ledger.charge("two", "pure", epsilon=0.2)
+    assert ledger.spent() == pytest.approx(0.3)
+
+
+def test_gaussians_add_up_exactly() -> None:
+    ledger = Ledger(None, 1e-5)
+    ledger.charge("counts", "gaussian", noise=4.0, times=3)
+    ledger.charge("votes", "votes", noise=20.0, queries=100)
+    assert ledger.spent() == pytest.approx(acc.gaussian_epsilon(math.sqrt(3 / 16 + 100 / 400), 1e-5))
+
+
+def test_overspending_is_refused_and_leaves_no_trace() -> None:
+    ledger = some()
+    before, rows = ledger.spent(), len(ledger.entries)
+    with pytest.raises(ConfigError, match=r"does not allow 'more': with it .* of epsilon 1 would be spent") as told:
+        ledger.charge("more", "gaussian", noise=2.0)
+    assert "Use more noise, or raise epsilon" in str(told.value)
+    assert (ledger.spent(), len(ledger.entries)) == (before, rows)
+
+
+def test_chances_of_failure_are_taken_from_delta() -> None:
+    ledger = Ledger(None, 1e-5)
+    ledger.charge("a", "gaussian", noise=5.0)
+    least = ledger.spent()
+    ledger.charge("b", "given", failure=9e-6)
+    assert ledger.spent() == pytest.approx(acc.gaussian_epsilon(0.2, 1e-6))
+    assert ledger.spent() > least
+    ledger.charge("c", "given", failure=2e-6)
+    assert ledger.spent() == math.inf
+
+
+def test_json_both_ways_and_a_table() -> None:
+    ledger = some()
+    again = Ledger.from_json(json.loads(json.dumps(ledger.to_json())))
+    assert again.entries == ledger.entries
+    assert again.spent() == ledger.spent()
+    text = str(ledger)
+    for word in ("training", "dp-sgd", "noise 9, rate 0.1, steps 100", "1 in one count", "together", "of 1"):
+        assert word in text
+    assert len({len(row) for row in ledger.rows()}) == 1
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(ConfigError, match="a budget is epsilon > 0"):
+        Ledger(0.0, 1e-5)
+    with pytest.raises(ConfigError, match="a budget is epsilon > 0"):
+        Ledger(1.0, 0.0)
+    with pytest.raises(ConfigError, match="Did you mean 'gaussian'"):
+        Ledger(1.0, 1e-5).charge("x", "gausian", noise=1.0)
+    with pytest.raises(ConfigError, match="x: the mechanism gaussian"):
+        Ledger(1.0, 1e-5).charge("x", "gaussian", scale=1.0)
+    with pytest.raises(ConfigError, match="not a privacy ledger"):
+        Ledger.from_json({"epsilon": 1.0})
+    assert Entry(what="w", mechanism="given").curve().sum() == 0.0
