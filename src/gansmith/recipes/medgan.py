@@ -44,9 +44,10 @@ class MedGAN(Recipe):
         judges: widths of D's hidden layers.
         pretrain: samples for which the autoencoder trains before the players start; part of the run.
         repeats: steps of D for each of G.
-        rounded: D sees yes-or-no columns as they will be given out, 0 or 1, and gradients pass through the rounding
-            unchanged (straight through; Bengio et al. 2013, arXiv:1308.3432). In the paper D sees probabilities, so
-            that a rare code can satisfy it by being slightly probable in every record, and vanish when rounded.
+        rounded: D sees records as they will be given out, answers 0 or 1 and counts whole, and gradients pass through
+            the rounding unchanged (straight through; Bengio et al. 2013, arXiv:1308.3432). In the paper D sees
+            probabilities, so that a rare code can satisfy it by being slightly probable in every record, and vanish
+            when rounded.
         lr: of all players.
         beta1: of Adam in G and D; beta2 is 0.999.
         decay: weight of the squared weights, halved, in every loss.

@@ -59,8 +59,10 @@ class Records(nn.Module):
         return torch.where((v >= left) & (v <= right), (left + right) / 2, v)
 
     def rounded(self, v: Values) -> Values:
-        """Numbers of choices made 0 or 1; gradients pass unchanged."""
-        return torch.where(self.choice, v + (v.round() - v).detach(), v)
+        """Numbers as `forward` would have them: those of choices 0 or 1, those of shared values in the middle of their
+        intervals; gradients pass unchanged."""
+        level = self._levelled(v) if self.left.shape[1] else v
+        return v + (torch.where(self.choice, v.round(), level) - v).detach()
 
     def rows(self, v: Values) -> Rows:
         """Rows of records: of each choice the code that is more probable."""
