@@ -107,7 +107,7 @@ class CsvFile:
                 break
         more = ", …" if count > len(found) else ""
         return DataError(
-            f"{count:,} {'row' if count == 1 else 'rows'} of {self.place} do not have {wanted} cells, one for each "
+            f"{count:,} {'row does' if count == 1 else 'rows do'} not have {wanted} cells in {self.place}, one for each "
             f"column: {', '.join(found)}{more}; mend these lines, and put cells that hold a "
             f"{self.delimiter!r} in double quotes"
         )

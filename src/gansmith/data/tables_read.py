@@ -15,7 +15,7 @@ from ..tabular.frames import as_dtype
 from ..tabular.infer import Inference, check_names
 from ..tabular.schema import Column, Schema
 from ..tabular.schemafile import load_schema
-from ..tabular.values import need, numbers_among
+from ..tabular.values import TEXT, need, numbers_among, text_dtype
 from .listing import digest, shown
 from .tables_csv import CsvFile
 from .tables_parts import FramePart, ParquetPart, from_arrow
@@ -111,7 +111,7 @@ def _parts(data: Any, delimiter: str | None, encoding: str | None, header: bool 
         return [_open_file(path, delimiter, encoding, header) for path in paths]
     if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__dataframe__"):
         return [from_arrow(data)]
-    raise DataError(f"data is a {type(data).__name__}; wanted {WANTED}")
+    raise DataError(f"data is of the type {type(data).__name__}; wanted {WANTED}")
 
 
 def _files(path: Path) -> list[Path]:
@@ -301,12 +301,13 @@ def _typed_column(array: Any, column: Column) -> Any:
         values = array.to_pylist()
         if set(values) <= truth.keys():
             return pd.Series([truth[v] for v in values], dtype=dtype)
-    if dtype not in ("str", "string", "object", "category", "bool", "boolean") and column.format is None:
+    if dtype not in (*TEXT, "category", "bool", "boolean") and column.format is None:
         known = array.drop_null()
         found = numbers_among(known) if len(known) else (np.zeros(0), np.zeros(0, dtype=bool))
         if found is not None:
             return _numbers(array, found[0], found[1], column)
-    return array.to_pandas().astype(dtype if dtype in ("str", "string", "category") else object)
+    held = array.to_pandas()
+    return held.astype("category" if dtype == "category" else text_dtype(dtype) if dtype in TEXT else object)
 
 
 def _numbers(array: Any, known: Any, absent: Any, column: Column) -> Any:

@@ -218,7 +218,7 @@ def _has_header(rows: list[list[str]]) -> tuple[bool, list[str]]:
     first, body = rows[0], rows[1:201]
     numeric = [i for i in range(len(first)) if body and all(_is_number(r, i) for r in body)]
     wordy = [i for i in numeric if not _NUMBER.fullmatch(first[i])]
-    if not numeric or wordy or _counts_up([first[i] for i in numeric]):
+    if not numeric or wordy or _counts_up([first[i] for i in numeric], len(first)):
         return True, []
     return False, ["The first row holds numbers above numbers, so it is taken as data; columns are named column_1 …"]
 
@@ -227,11 +227,13 @@ def _is_number(row: list[str], i: int) -> bool:
     return i >= len(row) or row[i] in MISSING or bool(_NUMBER.fullmatch(row[i]))
 
 
-def _counts_up(cells: list[str]) -> bool:
+def _counts_up(cells: list[str], of: int) -> bool:
+    """Whether numbers in the first row are names: years one after another, or 0 1 2 … throughout the row."""
     if len(cells) < 2 or not all(c.strip().isdecimal() for c in cells):
         return False
     numbers = [int(c) for c in cells]
-    return all(b - a == 1 for a, b in pairwise(numbers))
+    begins = 1900 <= numbers[0] <= 2100 or (numbers[0] in (0, 1) and len(cells) == of)
+    return begins and all(b - a == 1 for a, b in pairwise(numbers))
 
 
 def _names(rows: list[list[str]], header: bool) -> tuple[list[str], list[str]]:

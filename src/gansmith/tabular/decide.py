@@ -14,13 +14,14 @@ from . import recognise
 from .dates import DAY, Moments, TextDates
 from .schema import Column, Kind
 from .tally import MOST_DISTINCT, Distinct, Numbers
-from .values import scalars
+from .values import TEXT, scalars
 
 FEW_WHOLE = 20  # whole numbers with at most so many different values, each in 5 rows on average, are categories
 FEW_FRACTIONS = 10  # the same of other numbers, each in 20 rows on average
 MOST_CODES = 5_000  # different values of a column that is named like codes
 FEW_TEXTS = 50  # text with more different values is an identifier where they are more than half as many as the rows
 LEAST_UNIQUE = 20  # rows from which on values that are all different speak for an identifier
+EXACT = 2.0**53  # whole numbers beyond are no amounts but numbers of something, and floats cannot tell them apart
 LEAST_COUNTED = 10  # the same of whole numbers without a gap
 
 MOST_SPECIAL = 8
@@ -81,10 +82,17 @@ def _column(facts: Facts, kind: Kind, **values: Any) -> Column:
 
 
 def _identifier(facts: Facts, fill: str = "sequence", **values: Any) -> Column:
-    return _column(facts, "identifier", fill=facts.fill or fill, **values)
+    counts = (facts.known, facts.nulls) if facts.nulls else ()
+    return _column(facts, "identifier", fill=facts.fill or fill, counts=counts, **values)
 
 
 def _category(facts: Facts, distinct: Distinct, kind: Kind = "category") -> Column:
+    if not distinct.exact or (kind == "boolean" and distinct.number > 2):
+        most = "two values" if kind == "boolean" else f"{MOST_DISTINCT:,} categories"
+        raise DataError(
+            f"column {facts.name!r} has {distinct.number:,} different values; a {kind} has at most {most}: "
+            "choose another kind in the schema"
+        )
     values, counts = distinct.ranked()
     known = scalars(np.array(values, dtype=object))
     missing = [facts.nulls] if facts.nulls else []
@@ -122,7 +130,7 @@ def _of_numbers(facts: Facts, numbers: Numbers) -> Column:
     if kind == "identifier":
         return _identifier(facts, *_fill_of_numbers(facts, numbers), low=numbers.low, high=numbers.high)
     if kind in ("category", "boolean"):
-        as_text = facts.dtype in ("str", "string", "object") and facts.distinct is not None
+        as_text = facts.dtype in TEXT and facts.distinct is not None
         return _category(facts, facts.distinct if as_text and facts.distinct else numbers.distinct, kind)
     if kind == "datetime":
         return _of_number_dates(facts, numbers)
@@ -142,6 +150,8 @@ def _kind_of_numbers(facts: Facts, numbers: Numbers, known: int, k: int) -> Kind
         return "identifier"
     if facts.hints and numbers.whole and (found := _hinted_kind(facts, numbers, known, k)):
         return found
+    if numbers.whole and max(abs(numbers.low), abs(numbers.high)) > EXACT:
+        return "category" if k <= MOST_CODES and repeated >= 5 else "identifier"
     few, each = (FEW_WHOLE, 5) if numbers.whole else (FEW_FRACTIONS, 20)
     if k == 1 or (k <= few and repeated >= each):
         return "category"
@@ -149,7 +159,7 @@ def _kind_of_numbers(facts: Facts, numbers: Numbers, known: int, k: int) -> Kind
         return "float"
     if facts.hints and numbers.whole and recognise.is_code_name(name) and k <= MOST_CODES and repeated >= 5:
         return "category"
-    whole_type = "int" in facts.dtype.lower() or facts.nulls > 0 or facts.dtype in ("str", "string", "object")
+    whole_type = "int" in facts.dtype.lower() or facts.nulls > 0 or facts.dtype in TEXT
     return "integer" if numbers.whole and whole_type else "float"
 
 
@@ -168,9 +178,10 @@ def _hinted_kind(facts: Facts, numbers: Numbers, known: int, k: int) -> Kind | N
 
 def _fill_of_numbers(facts: Facts, numbers: Numbers) -> tuple[str]:
     hinted = recognise.hinted_fill(facts.name) if facts.hints else None
-    if hinted is None or not numbers.whole:
+    if not numbers.whole or (hinted is None and numbers.high <= EXACT):
         return ("sequence",)
-    return ("pattern:%" + "#" * (len(str(int(numbers.high))) - 1),)
+    digits = len(str(int(numbers.high)))
+    return ("pattern:" + ("%" if digits < 19 else "1") + "#" * (min(digits, 19) - 1),)  # at most what 64 bits hold
 
 
 def _are_dates(numbers: Numbers) -> bool:
@@ -188,7 +199,9 @@ def _number_dates(numbers: Numbers) -> Any:
 
 def _of_number_dates(facts: Facts, numbers: Numbers) -> Column:
     stamps = _number_dates(numbers)
-    low, high = float(np.nanmin(stamps)), float(np.nanmax(stamps))
+    if np.isnan(stamps).any():
+        raise DataError(f"column {facts.name!r} cannot be datetime: its numbers are no dates such as 20240131")
+    low, high = float(stamps.min()), float(stamps.max())
     return _column(facts, "datetime", format="%Y%m%d", low=low, high=high, step=float(DAY))
 
 

@@ -14,7 +14,7 @@ from ..errors import DataError, did_you_mean
 from .recognise import PLACES
 from .schema import Column
 from .tally import mix
-from .values import need
+from .values import TEXT, need, text_dtype
 
 POOL = 4_096  # made-up first names, last names and so on, of which rows are put together
 BLOCK = 1_024  # rows that a Faker of their own fills
@@ -39,18 +39,29 @@ def filled(column: Column, n: int, *, start: int = 0, seed: int = 0) -> Any:
     rows = np.arange(start, start + n, dtype=np.int64)
     own = zlib.crc32(column.name.encode("utf-8", "surrogatepass")) ^ (seed * 0x9E3779B1)
     if fill == "sequence":
-        return _as_dtype(pd, _sequence(rows, column), column.dtype)
-    if fill.startswith("pattern:"):
-        return _as_dtype(pd, _patterned(fill.removeprefix("pattern:"), rows, own), column.dtype)
-    made = _QUICK[fill](rows, own) if fill in _QUICK else _by_faker(fill, rows, own)
-    return _as_dtype(pd, made, column.dtype)
+        made: npt.NDArray[Any] = _sequence(rows, column)
+    elif fill.startswith("pattern:"):
+        made = _patterned(fill.removeprefix("pattern:"), rows, own)
+    else:
+        made = _QUICK[fill](rows, own) if fill in _QUICK else _by_faker(fill, rows, own)
+    series = _as_dtype(pd, made, column.dtype)
+    return series.mask(_missing(column, rows, own)) if column.nulls else series
+
+
+def _missing(column: Column, rows: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.bool_]:
+    """As many values are missing as in the training data."""
+    known, absent = column.counts if len(column.counts) == 2 else (1, 0)
+    return np.asarray(_random(rows, seed, 3).astype(np.float64) / 2**64 < absent / max(1, known + absent))
 
 
 def _as_dtype(pd: Any, values: npt.NDArray[Any], dtype: str) -> Any:
     if dtype in ("object", "date", "time", "decimal"):
         return pd.Series(values, dtype=object)
+    if dtype in TEXT:
+        return pd.Series(values.astype(str).astype(object)).astype(text_dtype(dtype))
     try:
-        return pd.Series(values).astype(dtype)
+        whole = values.astype(np.int64) if "int" in dtype.lower() else values
+        return pd.Series(whole).astype(dtype)
     except (ValueError, TypeError, OverflowError):  # words where the user had numbers
         return pd.Series(values)
 
@@ -76,13 +87,13 @@ def _shuffled(rows: npt.NDArray[np.int64], seed: int, size: int) -> npt.NDArray[
     return np.asarray((rows % size * step + shift) % size)
 
 
-def _patterned(pattern: str, rows: npt.NDArray[np.int64], seed: int) -> Texts:
-    """`#` a digit, `%` one of 1 to 9, `?` a capital letter, `&` a small one, `^` a digit of sixteen; all different as
-    long as there are enough such texts."""
+def _patterned(pattern: str, rows: npt.NDArray[np.int64], seed: int, *, unique: bool = True) -> Texts:
+    """`#` a digit, `%` one of 1 to 9, `?` a capital letter, `&` a small one, `^` a digit of sixteen; all different:
+    when such texts run out, a number is put before or after them."""
     sets = [PLACES[c] for c in pattern if c in PLACES]
     capacity = 1
     for letters in sets:
-        capacity = min(capacity * len(letters), 2**63)
+        capacity = min(capacity * len(letters), 2**62)
     if capacity < 2**31:
         number = _shuffled(rows, seed, capacity) if capacity > 1 else rows * 0
         digits = _split(number, [len(s) for s in sets])
@@ -96,7 +107,16 @@ def _patterned(pattern: str, rows: npt.NDArray[np.int64], seed: int) -> Texts:
             text = text + np.array(list(letters), dtype=object)[digit]
         else:
             text = text + c
-    return np.asarray(text, dtype=object)
+    return np.asarray(_told_apart(text, rows // capacity, pattern) if unique else text, dtype=object)
+
+
+def _told_apart(text: Any, turn: npt.NDArray[np.int64], pattern: str) -> Any:
+    """Texts that come a second time bear the number of the turn."""
+    again = turn > 0
+    if again.any():
+        number = turn[again].astype(str).astype(object)
+        text[again] = number + text[again] if set(pattern) <= set("0123456789#%") else text[again] + "-" + number
+    return text
 
 
 def _split(number: npt.NDArray[np.int64], bases: list[int]) -> list[npt.NDArray[np.int64]]:
@@ -175,7 +195,7 @@ _QUICK: dict[str, Callable[[npt.NDArray[np.int64], int], Texts]] = {
     "last_name": lambda rows, seed: _picked("last_name", rows, seed),
     "email": _addresses,
     "user_name": lambda rows, seed: _addresses(rows, seed, domain=False),
-    "phone_number": lambda rows, seed: _patterned("+1-%##-555-01##", rows, seed),
+    "phone_number": lambda rows, seed: _patterned("+1-%##-555-01##", rows, seed, unique=False),
     "ssn": lambda rows, seed: _patterned("9##-##-####", rows, seed),
 }
 """Providers made here, a thousand times as fast as by Faker one by one; its names, domains of RFC 2606, telephone

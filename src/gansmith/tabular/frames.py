@@ -11,10 +11,9 @@ from ..errors import DataError, did_you_mean
 from .dates import DAY, parse, render
 from .fill import filled
 from .schema import DISCRETE, Canonical, Column, Schema, rows_of
-from .values import check_finite, family, moments, need, numbers, numbers_among, texts
+from .values import TEXT, check_finite, family, moments, need, numbers, numbers_among, text_dtype, texts
 
 Array = npt.NDArray[Any]
-_TEXT = ("str", "string", "object", "time")
 
 
 def canonicalise(frame: Any, schema: Schema, *, first: int = 0) -> dict[str, Array]:
@@ -119,7 +118,7 @@ def _codes(known: Any, column: Column, rows: Array) -> Array:
     if sort == "text" and words:
         found = _text_codes(texts(known), column)
     elif sort == "text":
-        found = _text_codes(texts(known), column) if column.dtype in _TEXT else _number_codes(known, column)
+        found = _text_codes(texts(known), column) if column.dtype in TEXT else _number_codes(known, column)
     elif str(known.dtype) == "category":
         numbers_of = {_key(c): i for i, c in enumerate(column.categories)}
         codes = np.array([numbers_of.get(_key(c), -1) for c in known.cat.categories.tolist()] or [-1])
@@ -223,7 +222,7 @@ def as_dtype(values: Array, missing: Array, column: Column) -> Any:
     pd, dtype = need("pandas"), column.dtype
     if dtype.startswith("timedelta"):
         return pd.to_timedelta(pd.Series(values), unit="s").astype(dtype)
-    if dtype in _TEXT or dtype == "decimal":
+    if dtype in TEXT or dtype == "decimal":
         return _as_objects(values, missing, column)
     if dtype == "category":
         return _as_categorical(np.where(missing, np.nan, values), column)
@@ -262,7 +261,7 @@ def _as_objects(values: Array, missing: Array, column: Column) -> Any:
     elif column.dtype != "object":
         made = [str(v) for v in made]
     out[~missing] = made
-    return pd.Series(out, dtype=column.dtype if column.dtype in ("str", "string") else object)
+    return pd.Series(out, dtype=text_dtype(column.dtype) if column.dtype in TEXT else object)
 
 
 def _categories(codes: Array, column: Column) -> Any:
@@ -273,10 +272,10 @@ def _categories(codes: Array, column: Column) -> Any:
         return _as_categorical(codes, column)
     held = np.empty(len(known) + 1, dtype=object)
     held[:-1], held[-1] = known, None  # -1, a missing value, is the last
-    if dtype in _TEXT:
+    if dtype in TEXT:
         if dtype != "object":
             held[:-1] = [str(c) for c in known]
-        return pd.Series(held[codes], dtype=dtype if dtype in ("str", "string") else object)
+        return pd.Series(held[codes], dtype=text_dtype(dtype))
     if dtype in ("bool", "boolean", "bool[pyarrow]"):
         return pd.Series(held[codes], dtype=dtype)
     if dtype.startswith("timedelta") or not all(isinstance(c, int | float) for c in known):
@@ -321,12 +320,12 @@ def _dates(values: Array, missing: Array, column: Column) -> Any:
 def _as_text(held: Array, missing: Array, column: Column) -> Any:
     pd = need("pandas")
     written = render(held, column.format or "")
-    if column.dtype not in _TEXT:  # a whole number such as 20240131
+    if column.dtype not in TEXT:  # a whole number such as 20240131
         return as_dtype(np.where(missing, np.nan, written.astype(np.float64)), missing, column)
     if column.dtype == "time":
         return pd.Series([None if m else pd.Timestamp(w).time() for w, m in zip(written, missing, strict=True)])
     written[missing] = None
-    return pd.Series(written, dtype=column.dtype)
+    return pd.Series(written, dtype=text_dtype(column.dtype))
 
 
 def _as_moments(series: Any, column: Column) -> Any:

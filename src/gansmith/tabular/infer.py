@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,11 +13,12 @@ import numpy.typing as npt
 from ..errors import DataError, did_you_mean
 from .dates import Moments, TextDates
 from .decide import Facts, decide
-from .schema import Column, Schema
+from .schema import DISCRETE, Column, Schema
 from .tally import Distinct, Numbers
-from .values import check_finite, family, moments, need, numbers, numbers_among, texts
+from .values import TEXT, check_finite, family, moments, need, numbers, numbers_among, texts
 
 FEW_WORDS = 200  # so many different texts among numbers are remembered as text too, in case words come later
+_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 
 
 def infer(frame: Any, *, name_hints: bool = True, wanted: Schema | None = None) -> Schema:
@@ -96,7 +98,7 @@ class Inference:
             if series is not None:
                 tally.family, facts.dtype = family(series, name)
             if name in self._as_words or (wanted and wanted.kind in ("category", "boolean") and tally.family == "text"):
-                tally.as_words = wanted is None or wanted.dtype in ("str", "string", "object")
+                tally.as_words = wanted is None or wanted.dtype in TEXT
             self._tallies[name] = tally
         return self._tallies[name]
 
@@ -140,10 +142,20 @@ def _places(names: Sequence[str], name: str) -> str:
     return " and ".join(str(i + 1) for i, n in enumerate(names) if n == name)
 
 
+_FOREIGN: dict[str, tuple[str, ...]] = {
+    "discrete": ("decimals", "low", "high", "special", "format", "step", "fill"),
+    "integer": ("categories", "counts", "format", "step", "fill", "decimals"),
+    "float": ("categories", "counts", "format", "step", "fill"),
+    "datetime": ("categories", "counts", "special", "decimals", "fill"),
+    "identifier": ("categories", "counts", "special", "decimals", "format", "step", "low", "high"),
+}
+
+
 def _merged(found: Column, wanted: Column) -> Column:
     """What the user wrote stands; what was left open is filled in from the data."""
     default = Column(name=wanted.name, kind=wanted.kind)
-    written = {f: v for f, v in vars(wanted).items() if v != vars(default)[f]}
+    others = _FOREIGN["discrete" if wanted.kind in DISCRETE else wanted.kind]  # left over from a kind it had before
+    written = {f: v for f, v in vars(wanted).items() if v != vars(default)[f] and f not in others}
     if written.get("categories") and tuple(written["categories"]) != found.categories:
         known = dict(zip(found.categories, found.counts, strict=False))
         missing = [found.counts[-1]] if found.nulls else []
@@ -287,7 +299,19 @@ class _Tally:
             found.append(
                 f"{facts.name}: dates are read as {best}; {other} would fit as well, and the schema can say so."
             )
+        if facts.numbers is None and facts.distinct is not None and (odd := _words_among_numbers(facts.distinct)):
+            found.append(
+                f"{facts.name}: nearly all its values are numbers, but not {odd}, so it is taken as text; mend these, or "
+                "leave them empty."
+            )
         return found
+
+
+def _words_among_numbers(distinct: Distinct) -> str:
+    """The words among texts of which 95 in 100 are numbers; empty where there are fewer numbers than that."""
+    texts = [str(v) for v in distinct.values.tolist()]
+    words = [t for t in texts if not _NUMBER.fullmatch(t)] if len(texts) > FEW_WORDS else []
+    return ", ".join(repr(t[:30]) for t in words[:3]) if 0 < len(words) < 0.05 * len(texts) else ""
 
 
 def _numpy(array: Any) -> npt.NDArray[Any]:

@@ -51,7 +51,7 @@ PLACES = {"#": "0123456789", "%": "123456789", "?": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """What each letter of a pattern stands for; every other letter stands for itself."""
 
 _UNKNOWN = ("missing", "Missing", "unknown", "Unknown", "UNKNOWN")
-PLACEHOLDERS = frozenset(("?", "-", "--", ".", "..", "*", "x", "X", "n.a.", "na", "Na", "none", *_UNKNOWN))
+PLACEHOLDERS = frozenset(("?", "-", "--", ".", "..", "*", "n.a.", "na", "Na", "none", *_UNKNOWN))
 """Words that stand for a missing value where they stand among numbers."""
 
 
@@ -111,7 +111,8 @@ def pattern_of(texts: Sequence[str]) -> str:
     usual = max(set(lengths), key=lambda k: (lengths.count(k), k))
     rows = [t for t in texts if len(t) == usual]
     few = len(rows) < 10  # then a letter that all share may be one person's
-    return "".join(_place({t[i] for t in rows}, few) for i in range(min(usual, 64))) or "####"
+    made = "".join(_place({t[i] for t in rows}, few) for i in range(min(usual, 64)))
+    return re.sub(r"[\d#%]*[#%][\d#%]*", lambda m: re.sub(r"\d", "#", m[0]), made) or "####"  # 00### counts to 99999
 
 
 def _place(letters: set[str], few: bool) -> str:

@@ -12,6 +12,9 @@ from ..errors import DataError, MissingExtra
 from .dates import microseconds
 from .recognise import PLACEHOLDERS
 
+TEXT = ("str", "string", "string[pyarrow]", "object", "time")
+"""Dtypes of columns that hold text."""
+
 Family = Literal["number", "moment", "discrete", "text", "mixed"]
 
 _OBJECTS: dict[str, tuple[Family, str]] = {  # pandas' name of what an object column holds -> family, our dtype
@@ -61,6 +64,8 @@ def _family_of_objects(series: Any, name: str) -> tuple[Family, str]:
     pd = need("pandas")
     if isinstance(series.dtype, pd.StringDtype):
         return "text", "str" if str(series.dtype) == "str" else "string"
+    if isinstance(series.dtype, pd.ArrowDtype):
+        return _family_of_arrow(series.dtype, name)
     found = pd.api.types.infer_dtype(series, skipna=True)
     if found in _OBJECTS:
         return _OBJECTS[found]
@@ -72,6 +77,25 @@ def _family_of_objects(series: Any, name: str) -> tuple[Family, str]:
                 "word or date"
             )
     return "mixed", "object"
+
+
+def _family_of_arrow(dtype: Any, name: str) -> tuple[Family, str]:
+    """Arrow types that pandas counts among objects."""
+    types, held = need("pyarrow").types, dtype.pyarrow_dtype
+    if types.is_string(held) or types.is_large_string(held):
+        return "text", "string[pyarrow]"
+    if types.is_date(held):
+        return "moment", str(dtype)
+    raise DataError(f"column {name!r} holds {dtype} values; give numbers, words or dates instead")
+
+
+def text_dtype(dtype: str) -> Any:
+    """What pandas takes for one of TEXT."""
+    pd = need("pandas")
+    if dtype == "string[pyarrow]":
+        return pd.ArrowDtype(need("pyarrow").string())
+    old = int(pd.__version__.split(".")[0]) < 3  # there, str makes the text "None" of None
+    return object if dtype in ("object", "time") or (old and dtype == "str") else dtype
 
 
 def _missing(value: Any) -> bool:
@@ -108,12 +132,10 @@ def moments(series: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
     pd = need("pandas")
     if isinstance(series.dtype, pd.PeriodDtype):
         series = series.dt.to_timestamp()
+    if isinstance(series.dtype, pd.ArrowDtype):
+        series = _from_arrow(series)
     if not pd.api.types.is_datetime64_any_dtype(series.dtype):
         series = pd.to_datetime(series)
-    if isinstance(series.dtype, pd.ArrowDtype):
-        series = series.astype(series.dtype.numpy_dtype) if series.dtype.pyarrow_dtype.tz is None else pd.to_datetime(
-            series.dt.tz_convert("UTC").astype(object)
-        ).dt.tz_convert(series.dtype.pyarrow_dtype.tz)  # fmt: skip
     zone = getattr(series.dtype, "tz", None)
     stamps = microseconds(series)
     return (
@@ -121,6 +143,14 @@ def moments(series: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
         microseconds(series.dt.tz_localize(None)) if zone is not None else stamps,
         str(zone) if zone else None,
     )
+
+
+def _from_arrow(series: Any) -> Any:
+    """A Series of an Arrow type of dates -> the same of a type of NumPy."""
+    pd, pa = need("pandas"), need("pyarrow")
+    zone = getattr(series.dtype.pyarrow_dtype, "tz", None)
+    held = pa.array(series).cast(pa.timestamp("us", tz=zone))
+    return pd.Series(held.to_pandas().to_numpy() if zone is None else held.to_pandas(), index=series.index)
 
 
 def texts(series: Any) -> Any:
