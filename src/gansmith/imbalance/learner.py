@@ -60,6 +60,7 @@ class Learner:
             samples=self.samples or samples_for(len(frame)),
             batch=self.batch or batch_for(len(frame)),
             seed=self.seed,
+            holdout=0.0,  # rare rows are too few to spare any
             quiet=True,
         ).fit(neutral)
         return self
@@ -71,7 +72,7 @@ class Learner:
 
         where = {CLASS: f"class {number}"} if self.several else None
         made = self.model.sample(n, where=where, seed=seed)
-        names = {c.name for c in self.model.spec_.schema if c.kind == "identifier"}
+        names = {c.name for c in self.model.schema_ if c.kind == "identifier"}
         real = self.frame.iloc[np.random.default_rng(seed).choice(np.flatnonzero(self.y == number), n)]
         columns = [
             real.iloc[:, i].reset_index(drop=True) if f"x{i}" in names else passage.back(made[f"x{i}"])

@@ -184,7 +184,8 @@ def find_methods(wanted: Sequence[str] | Mapping[str, Any] | None, gan: Mapping[
     Raises:
         ConfigError: none, an unknown name (the nearest is offered), or a value that is no sampler.
     """
-    asked = dict(wanted) if isinstance(wanted, Mapping) else {name: name for name in wanted or METHODS}
+    names = METHODS if wanted is None else wanted
+    asked = dict(names) if isinstance(names, Mapping) else {name: name for name in names}
     if not asked:
         raise ConfigError(f"no methods were given; known: {', '.join(METHODS)}")
     return {name: _method(name, value, gan) for name, value in asked.items()}
