@@ -11,7 +11,7 @@ columns are filled with row numbers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from .columns import Aligned, align, need
 if TYPE_CHECKING:
     import pandas as pd
 
+B = TypeVar("B", bound="_Baseline")
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 LEAST_EIGENVALUE, MOST_CORRELATION = 1e-4, 0.98
@@ -38,7 +39,7 @@ class _Baseline:
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
-    def fit(self, df: pd.DataFrame, schema: Schema) -> Self:
+    def fit(self: B, df: pd.DataFrame, schema: Schema) -> B:
         """Keeps the table and what its kind needs.
 
         Raises:

@@ -14,6 +14,7 @@ from .columns import Aligned, Array, Side
 Matrix = npt.NDArray[np.float32]
 TREE_LEVELS = 250  # scikit-learn's histogram trees hold 255 categories
 DENSE_LEVELS = 64
+MISSING = 0.75  # what a number missing on one side only adds to the squared distance
 WIDE = 32  # numbers that stand for a category of a column with more than DENSE_LEVELS
 
 
@@ -96,8 +97,9 @@ class Measure:
     """A distance between rows of mixed columns, after Gower (1971): each column adds at most about 1 to its square.
 
     A number adds the squared difference over the range between the 1st and the 99th percentile (values beyond are
-    moved to half a range outside), a category 1 where it differs, a value missing on one side only 1. The distance is
-    the square root of the mean over the columns. Percentiles come from one side, so that all distances compare.
+    moved to half a range outside), a category 1 where it differs; a number missing on one side only adds 3/4 and the
+    other's squared distance to the middle of the range, which is 1 at its ends. The distance is the square root of the
+    mean over the columns. Percentiles come from one side, so that all distances compare.
 
     Attributes:
         columns: the columns that count.
@@ -124,9 +126,9 @@ class Measure:
         return Measure(tables.columns, low, span)
 
     def scaled(self, name: str, values: Array) -> npt.NDArray[np.float64]:
-        """A numeric column in units of its range, NaN for missing."""
+        """A numeric column in units of its range, the middle for missing."""
         found: npt.NDArray[np.float64] = np.clip((values - self.low[name]) / self.span[name], -0.5, 1.5)
-        return found
+        return np.where(np.isnan(found), 0.5, found)
 
     def blocks(self, side: Side, levels: dict[str, int]) -> list[Matrix]:
         """Of each column a matrix (n, width) whose squared Euclidean distances are (nearly) the column's part.
@@ -140,8 +142,8 @@ class Measure:
                 table = _vectors(levels[column.name] + 1)
                 made.append(table[values])  # missing, -1, is the last row
             else:
-                scaled, missing = self.scaled(column.name, values), np.isnan(values)
-                made.append(np.stack([np.where(missing, 0.5, scaled), missing], 1).astype(np.float32))
+                flags = np.isnan(values) * np.sqrt(MISSING)
+                made.append(np.stack([self.scaled(column.name, values), flags], 1).astype(np.float32))
         return made
 
     def exact(self, a: Side, rows_a: Array, b: Side, rows_b: Array) -> npt.NDArray[np.float64]:
@@ -152,9 +154,8 @@ class Measure:
             if column.kind in DISCRETE:
                 total += x != y
                 continue
-            lost_x, lost_y = np.isnan(x), np.isnan(y)
-            gap = (self.scaled(column.name, x) - self.scaled(column.name, y)) ** 2
-            total += np.where(lost_x | lost_y, lost_x != lost_y, gap)
+            total += (self.scaled(column.name, x) - self.scaled(column.name, y)) ** 2
+            total += MISSING * (np.isnan(x) != np.isnan(y))
         return np.sqrt(total / len(self.columns))
 
 
