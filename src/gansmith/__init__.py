@@ -18,23 +18,31 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "Batch": "batch",
+    "ConditionFailed": "pipelines.tables.drawing",
     "Context": "recipes.base",
+    "Custom": "pipelines.tables.constraints",
     "Evaluation": "pipelines.evaluate",
+    "FixedCombinations": "pipelines.tables.constraints",
     "GANOverSampler": "imbalance",
-    "Generator": "pipelines.generate",
     "GansmithError": "errors",
+    "Generator": "pipelines.generate",
     "ImageFolder": "data:ImageSource",
     "ImageSource": "data",
     "ImageSpec": "spec",
+    "Inequality": "pipelines.tables.constraints",
     "Monitor": "training.monitors",
     "Networks": "recipes.base",
+    "OneHot": "pipelines.tables.constraints",
     "Phase": "recipes.base",
+    "Range": "pipelines.tables.constraints",
     "Recipe": "recipes.base",
     "Samples": "pipelines.generate",
     "Source": "data.source",
     "Spec": "spec",
+    "TableSynthesizer": "pipelines.tables.synthesizer",
     "TrainConfig": "training.config",
     "Trainer": "training.trainer",
+    "Unique": "pipelines.tables.constraints",
     "evaluate": "pipelines.evaluate",
     "load": "pipelines.generate",
     "open_source": "data",
@@ -58,6 +66,14 @@ if TYPE_CHECKING:
     from .pipelines.generate import Samples as Samples
     from .pipelines.generate import load as load
     from .pipelines.resume import resume as resume
+    from .pipelines.tables.constraints import Custom as Custom
+    from .pipelines.tables.constraints import FixedCombinations as FixedCombinations
+    from .pipelines.tables.constraints import Inequality as Inequality
+    from .pipelines.tables.constraints import OneHot as OneHot
+    from .pipelines.tables.constraints import Range as Range
+    from .pipelines.tables.constraints import Unique as Unique
+    from .pipelines.tables.drawing import ConditionFailed as ConditionFailed
+    from .pipelines.tables.synthesizer import TableSynthesizer as TableSynthesizer
     from .pipelines.train import train as train
     from .recipes.base import Context as Context
     from .recipes.base import Networks as Networks

@@ -17,6 +17,7 @@ from ..config import build, to_dict
 from ..errors import ConfigError, RunFolderError, UserError
 from ..recipes.base import Networks, Recipe, sample
 from ..spec import Spec, spec_from_json
+from ..training.folder import BEST
 from . import catalogue
 
 PART = 256  # examples in one pass of the generator
@@ -169,7 +170,8 @@ class Generator:
 def load(
     path: Path | str, recipe: str | type[Recipe] | None = None, *, device: str | torch.device | None = None
 ) -> Generator:
-    """The generator of a run (its newest undamaged checkpoint), of one checkpoint, or of a packed model.
+    """The generator of a run (its best weights, else its newest undamaged checkpoint), of one checkpoint, or of a
+    packed model.
 
     Args:
         path: a run folder, a `step-*` folder in it, or what `Generator.save` wrote.
@@ -182,7 +184,7 @@ def load(
         CheckpointError: damaged.
         RecipeNeeded: made with a recipe of somebody's own, and `recipe` was not given.
     """
-    folder, problems = checkpoint.newest(Path(path))
+    folder, problems = checkpoint.newest(best_of(Path(path)))
     document = checkpoint.read_document(folder, "recipe")
     cls = recipe_class(document, recipe)
     config, spec = build(cls, document["config"], where="recipe"), spec_from_json(document["spec"])
@@ -197,6 +199,12 @@ def load(
     made = Generator(nets, config, spec, document["name"], problems)
     made.licence = str(document.get("licence", ""))
     return made.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def best_of(path: Path) -> Path:
+    """The best weights of a run where something judged them while it trained, else the path itself."""
+    best = path / BEST
+    return best if (best / checkpoint.MANIFEST).is_file() and checkpoint.damage(best) is None else path
 
 
 def recipe_class(document: Mapping[str, Any], given: str | type[Recipe] | None) -> type[Recipe]:

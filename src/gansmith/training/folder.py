@@ -18,8 +18,8 @@ from ..config import write_text, write_yaml
 from ..errors import RunFolderError
 
 CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD = "config.yaml", "log.jsonl", "samples", "report.html", "tb"
-EVALUATION = "evaluation.json"
-_OURS = (CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD, EVALUATION)
+EVALUATION, BEST = "evaluation.json", "best"
+_OURS = (CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD, EVALUATION, BEST)
 
 
 def command(verb: str, run: Path, *more: str) -> str:

@@ -1,4 +1,4 @@
-"""Monitors watch a run and change nothing in it: progress bar, TensorBoard, sample grids, quick scores."""
+"""Monitors watch a run and change nothing in it but its end: progress bar, TensorBoard, sample grids, quick scores."""
 
 from __future__ import annotations
 
@@ -80,7 +80,13 @@ class View:
 
 
 class Monitor:
-    """Four hooks, and `close`, which is called however the run ends. Subclasses override what they need."""
+    """Four hooks, and `close`, which is called however the run ends. Subclasses override what they need.
+
+    Attributes:
+        done: set by one that has seen enough, on whichever process; the run then ends as if it were as long as asked.
+    """
+
+    done: bool = False
 
     def start(self, view: View) -> None: ...
 

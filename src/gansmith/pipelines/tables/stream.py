@@ -1,0 +1,176 @@
+"""Rows to a file, block by block: whole or not at all, in memory that does not grow with the number of rows."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+from ...errors import MissingExtra, UserError
+from ...tabular.schema import Column, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENDINGS = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t", ".parquet": ""}
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
+Sink: TypeAlias = Callable[["pd.DataFrame"], None]
+
+
+def ending_of(path: Path) -> str:
+    """Which of ENDINGS a file has.
+
+    Raises:
+        UserError: none of them.
+    """
+    for ending in ENDINGS:
+        if path.name.lower().endswith(ending):
+            return ending
+    raise UserError(f"rows are written as {', '.join(ENDINGS)}, by the file's ending; this was: {path.name}")
+
+
+def write_blocks(
+    path: Path | str,
+    blocks: Iterable[pd.DataFrame],
+    schema: Schema,
+    *,
+    for_spreadsheets: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Writes blocks of rows to one file, through a temporary one beside it.
+
+    Args:
+        for_spreadsheets: text that a spreadsheet would run as a formula gets an apostrophe before it.
+        overwrite: replace a file that is there.
+
+    Raises:
+        UserError: an ending that is not known, a file that is there, or one that cannot be written.
+    """
+    path = Path(path)
+    ending = ending_of(path)
+    refuse_taken(path, overwrite=overwrite)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _whole(path) as unfinished:
+            sinks = _parquet(unfinished, schema) if ending == ".parquet" else _text(unfinished, ending)
+            with sinks as sink:
+                for block in blocks:
+                    sink(safe(block) if for_spreadsheets else block)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def refuse_taken(path: Path, *, overwrite: bool) -> None:
+    """Refuses a file that is there.
+
+    Raises:
+        UserError: it is, and `overwrite` is off; or it is a folder.
+    """
+    if path.is_dir():
+        raise UserError(f"wanted the name of a file to write, this is a folder: {path}")
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} exists; add overwrite=True (--overwrite) to replace it, or choose another name")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when all went well, and is removed when not."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".unfinished")
+    os.close(handle)
+    unfinished = Path(name)
+    try:
+        yield unfinished
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        unfinished.chmod(0o644)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _text(path: Path, ending: str) -> Iterator[Sink]:
+    """CSV or TSV; the same rows give the same bytes, compressed or not."""
+    with path.open("wb") as raw:
+        packed: IO[bytes] = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if ending.endswith(".gz") else raw  # type: ignore[assignment]
+        first = True
+
+        def sink(block: pd.DataFrame) -> None:
+            nonlocal first
+            text = block.to_csv(None, index=False, header=first, sep=ENDINGS[ending], lineterminator="\n")
+            packed.write(text.encode("utf-8"))
+            first = False
+
+        yield sink
+        if packed is not raw:
+            packed.close()
+
+
+@contextmanager
+def _parquet(path: Path, schema: Schema) -> Iterator[Sink]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise MissingExtra("pyarrow", "tables") from None
+    writer: Any = None
+
+    def sink(block: pd.DataFrame) -> None:
+        nonlocal writer
+        if writer is None:
+            guessed = pa.Schema.from_pandas(block, preserve_index=False)
+            fields = [_field(field, schema[field.name]) for field in guessed]
+            writer = pq.ParquetWriter(path, pa.schema(fields, metadata=guessed.metadata))
+        writer.write_table(pa.Table.from_pandas(block, schema=writer.schema, preserve_index=False))
+
+    try:
+        yield sink
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _field(field: Any, column: Column) -> Any:
+    """The Arrow type of a column, from the whole of its schema: one block may hold nothing but missing values."""
+    import pyarrow as pa
+
+    if not pa.types.is_null(field.type):
+        return field
+    words = {"integer": pa.int64(), "float": pa.float64(), "boolean": pa.bool_(), "datetime": pa.timestamp("us")}
+    text = column.format is not None or column.kind not in words
+    return field.with_type(pa.string() if text else words[column.kind])
+
+
+def safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with an apostrophe before each text that a spreadsheet would run as a formula."""
+    frame = frame.rename(columns=_safe_cell)
+    return frame.assign(**{name: _safe_column(frame[name]) for name in frame.columns if _is_text(frame[name])})
+
+
+def _is_text(values: pd.Series) -> bool:
+    import pandas as pd
+
+    kinds = pd.api.types
+    return not (kinds.is_numeric_dtype(values.dtype) or kinds.is_datetime64_any_dtype(values.dtype))
+
+
+def _safe_column(values: pd.Series) -> Any:
+    """Few different texts fill most columns, so each is looked at once."""
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    codes, found = pd.factorize(values, use_na_sentinel=True)
+    cells = pd.array([_safe_cell(v) for v in found] + [None], dtype=object)
+    changed = pd.Series(cells.take(codes), index=values.index, dtype=object)
+    return changed if any(a is not b for a, b in zip(cells[:-1], found, strict=True)) else values
+
+
+def _safe_cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(DANGEROUS) else value
