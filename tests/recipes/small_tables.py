@@ -1,4 +1,4 @@
-"""Tables in memory for the tests of recipes: a Source over encoded rows."""
+"""Tables in memory for the tests of recipes: a Source of encoded rows."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gansmith.batch import Batch
+from gansmith.tabular.rows import EncodedRows
 from gansmith.tabular.schema import Canonical, Column
 from gansmith.tabular.spec import TableSpec
 
 
-class MemoryTable:
+class MemoryTable(EncodedRows):
     """A Source of rows that are encoded beforehand."""
 
     def __init__(self, spec: TableSpec, canonical: Canonical, seed: int = 0) -> None:
-        self.spec: TableSpec = spec
         scalars, codes = spec.encode(canonical, np.random.default_rng(seed))
-        self.x = spec.expand(torch.from_numpy(scalars), torch.from_numpy(codes))
-        self.fingerprint = hashlib.blake2b(self.x.numpy().tobytes(), digest_size=8).hexdigest()
+        super().__init__(spec, torch.from_numpy(scalars), torch.from_numpy(codes))
+        self.fingerprint = hashlib.blake2b(scalars.tobytes() + codes.tobytes(), digest_size=8).hexdigest()
 
-    def __len__(self) -> int:
-        return len(self.x)
+    @property
+    def x(self) -> Tensor:
+        """All rows as networks see them."""
+        return self.spec.expand(self.scalars, self.codes)
 
-    def batch(self, rows: Tensor, device: torch.device) -> Batch:
-        cond, mask = self.spec.ask({})
-        batch = Batch(x=self.x[rows], cond=cond.expand(len(rows), -1), mask=mask.expand(len(rows), -1), index=rows)
-        return batch.to(device)
+    def canonical(self, x: Tensor | None = None) -> dict[str, np.ndarray]:
+        """Rows, or its own, as canonical columns."""
+        return self.spec.canonical(self.x if x is None else x, np.random.default_rng(0))
 
     def notes(self) -> list[str]:
         return ["a table in memory"]

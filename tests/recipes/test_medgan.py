@@ -63,10 +63,6 @@ def mixed(n: int = 200) -> MemoryTable:
     return MemoryTable(fit_spec(canonical, Schema(columns), n), canonical)
 
 
-def canonical(source: MemoryTable, x: torch.Tensor) -> dict[str, np.ndarray]:
-    return source.spec.canonical(x, np.random.default_rng(0))
-
-
 def test_records_hold_one_number_for_each_column_that_varies() -> None:
     source = multi_hot(icd(300, 14))
     v = Records(source.spec)(source.x)
@@ -78,14 +74,14 @@ def test_records_hold_one_number_for_each_column_that_varies() -> None:
 @pytest.mark.parametrize("source", [multi_hot(icd(100, 12)), mixed()], ids=["multi-hot", "mixed"])
 def test_rows_come_back_from_records(source: MemoryTable) -> None:
     records = Records(source.spec)
-    back = canonical(source, records.rows(records(source.x)))
-    for name, values in canonical(source, source.x).items():
+    back = source.canonical(records.rows(records(source.x)))
+    for name, values in source.canonical().items():
         assert np.allclose(back[name], values, atol=1e-6), f"{name} came back as something else"
 
 
 def test_equal_counts_are_equal_numbers() -> None:
     source = mixed()
-    visits = canonical(source, source.x)["visits"].round().astype(int)
+    visits = source.canonical()["visits"].round().astype(int)
     v = Records(source.spec)(source.x)[:, 1]
     assert len(torch.unique(source.x[:, 2])) > 100, "the encoder spreads a shared value over its interval"
     assert len(torch.unique(v)) == len(np.unique(visits))
@@ -173,14 +169,14 @@ def train(source: MemoryTable, out: Path, **changes: object) -> dict[str, np.nda
     trainer.fit()
     spec: TableSpec = source.spec
     made = sample(recipe, trainer.averages.over(trainer.nets), spec.request(len(source)), seed=1, chunk=1000)
-    return canonical(source, made["x"])
+    return source.canonical(made["x"])
 
 
 @pytest.mark.slow
 def test_medgan_recovers_how_frequent_codes_are_and_which_go_together(tmp_path: Path) -> None:
     source = multi_hot(icd(6000))
     made = train(source, tmp_path / "run")
-    real, fake = (np.stack(list(t.values()), 1) for t in (canonical(source, source.x), made))
+    real, fake = (np.stack(list(t.values()), 1) for t in (source.canonical(), made))
     dimension_wise = np.corrcoef(real.mean(0), fake.mean(0))[0, 1]
     assert dimension_wise > 0.95, f"dimension-wise probabilities correlate by {dimension_wise:.3f} only"
     assert (fake.mean(0) > 0).all(), "a rare code vanished"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -53,6 +53,8 @@ class MedGAN(Recipe):
         decay: weight of the squared weights, halved, in every loss.
         half_life: of the averages of G and Dec, in samples; 0 for none, as in the paper.
     """
+
+    makes: ClassVar[str] = "table"
 
     latent: int = 128
     layers: int = 2
