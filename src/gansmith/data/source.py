@@ -44,8 +44,10 @@ class Source(Protocol):
         fingerprint: changes whenever the content does; resume compares it.
     """
 
-    spec: Spec
     fingerprint: str
+
+    @property
+    def spec(self) -> Spec: ...
 
     def __len__(self) -> int:
         """Number of examples."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -28,11 +29,20 @@ class Heads(nn.Module):
         widths: of the spans, in their order.
         choices: whether each span is a choice; else it is a scalar.
         tau: temperature of the softmax.
+
+    Attributes:
+        offset: (width,) added to the raw values; zero until a calibration sets it.
+        bent, onto: (scalars, KNOTS) a monotone map of each finished scalar; the identity until a calibration sets it.
     """
+
+    KNOTS: ClassVar[int] = 201
 
     scalars: Tensor
     places: Tensor
     owners: Tensor
+    offset: Tensor
+    bent: Tensor
+    onto: Tensor
 
     def __init__(self, widths: Sequence[int], choices: Sequence[bool], tau: float = 0.2) -> None:
         super().__init__()
@@ -47,6 +57,9 @@ class Heads(nn.Module):
         self.register_buffer("scalars", torch.tensor(scalars, dtype=torch.int64), persistent=False)
         self.register_buffer("places", torch.tensor(places, dtype=torch.int64), persistent=False)
         self.register_buffer("owners", torch.tensor(owners, dtype=torch.int64), persistent=False)
+        self.register_buffer("offset", torch.zeros(self.width))
+        for name in ("bent", "onto"):
+            self.register_buffer(name, torch.linspace(-1, 1, self.KNOTS).repeat(len(scalars), 1))
 
     @staticmethod
     def of_table(spec: TableSpec, tau: float = 0.2) -> Heads:
@@ -64,6 +77,7 @@ class Heads(nn.Module):
 
     def forward(self, raw: Rows, uniform: Rows | None = None) -> Rows:
         """A row from raw values; `uniform` noise in [0, 1) draws the choices, without it they are probabilities."""
+        raw = raw + self.offset
         x = raw.new_zeros(raw.shape)
         x = x.index_copy(1, self.scalars, torch.tanh(raw[:, self.scalars]))
         if not self.count:
@@ -71,6 +85,18 @@ class Heads(nn.Module):
         if uniform is not None:
             raw = (raw + gumbel(uniform)) / self.tau
         return x.index_copy(1, self.places, self.log_softmax(raw).exp())
+
+    def finish(self, x: Rows) -> Rows:
+        """A row to hand out: choices made hard, scalars bent as a calibration says."""
+        x = self.harden(x)
+        if not len(self.scalars):
+            return x
+        values = x[:, self.scalars].T.contiguous()
+        at = torch.searchsorted(self.bent, values).clamp(1, self.KNOTS - 1)
+        low, high = self.bent.gather(1, at - 1), self.bent.gather(1, at)
+        share = ((values - low) / (high - low).clamp_min(1e-9)).clamp(0, 1)
+        ends = torch.lerp(self.onto.gather(1, at - 1), self.onto.gather(1, at), share)
+        return x.index_copy(1, self.scalars, ends.T)
 
     def harden(self, x: Rows) -> Rows:
         """The largest entry of each choice made 1, the others 0; scalars as they are."""

@@ -5,8 +5,8 @@
     L_C = H(y, C(x without y))                         S = H(y', C(x' without y')), (x', y') = G(z, c)
 
 f are D's last hidden features (information loss); C predicts the target column from the others (downstream loss).
-Published with convolutions over rows folded into a square: `backbone="conv"`. The default is dense layers, and
-conditions are the categories of rows drawn as they come, any number of columns at once, or none.
+Published with convolutions over rows folded into a square: `backbone="conv"`; the default is dense layers. Rows are
+drawn by category, and more of a row's categories may be asked for at once.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ from ..spec import Spec
 from ..tabular.spec import TableSpec
 from .base import Context, Networks, Phase, Recipe
 
-Players = tuple[nn.Module, nn.Module]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CTABGAN(Recipe):
@@ -43,14 +41,16 @@ class CTABGAN(Recipe):
     depth: hidden layers (dense).
     critic: D's steps for one of G's.
     penalty: weight of the gradient penalty.
-    information: weight of I.
+    information: weight of I, a statistic of the share of the batch that a process holds.
     target: the column that C predicts from the others; none for no downstream loss.
     downstream: weight of S.
-    unasked: share of rows for which no column is asked for; of the others every column with a probability that
-        is uniform for each row.
+    several: share of rows for which more columns are asked for than the one by which the row was drawn: each with a
+        probability that is uniform for the row.
     tau: temperature of the Gumbel-softmax.
-    lr: of all players; betas are 0.5 and 0.9.
+    lr: of all players.
+    beta1: of Adam in all players; beta2 is 0.9.
     half_life: of G's average, in samples; 0 for none, as in the paper.
+    calibrate: when training ends, bend what G makes so that each column alone is distributed as in the data.
     """
 
     makes: ClassVar[str] = "table"
@@ -64,10 +64,12 @@ class CTABGAN(Recipe):
     information: float = 1.0
     target: str = ""
     downstream: float = 1.0
-    unasked: float = 0.5
+    several: float = 0.25
     tau: float = 0.2
     lr: Scheduled = 2e-4
+    beta1: float = 0.5
     half_life: Scheduled = 0.0
+    calibrate: bool = False
 
     @property
     def ema(self) -> Mapping[str, Scheduled]:
@@ -77,34 +79,35 @@ class CTABGAN(Recipe):
         """G: (b latent), (b conditions) -> (b width). D: (b width + conditions) -> (b,). C: (b width) -> (b,)."""
         if not isinstance(spec, TableSpec):
             raise SpecError(f"ctabgan makes rows of tables, not: {spec.kind}; `gansmith recipes` lists what makes what")
-        G, D = {"dense": _dense, "conv": _conv}[self.backbone](self, spec)
-        nets = Networks({"G": G, "D": D})
+        inputs = spec.width + sum(s.width for s in spec.conditions)
+        if self.backbone == "conv":
+            nets = Networks({"G": ConvGenerator(self, spec), "D": ConvDiscriminator(self, inputs)})
+        else:
+            G = RowGenerator(spec, latent=self.latent, width=self.width, depth=self.depth, tau=self.tau)
+            nets = Networks({"G": G, "D": DenseDiscriminator(self, inputs)})
         if self.target:
             nets["C"] = Predictor(self, spec)
         return nets
 
     def phases(self) -> dict[str, Phase]:
-        phases = {"D": Phase(("D",), self.d_loss, repeats=self.critic, second_order=("D",))}
+        d = Phase(("D",), self.d_loss, repeats=self.critic, second_order=("D",), draw="conditional")
+        phases = {"D": d}
         if self.target:
             phases["C"] = Phase(("C",), self.c_loss)
-        return {**phases, "G": Phase(("G",), self.g_loss)}
+        return {**phases, "G": Phase(("G",), self.g_loss, draw="conditional")}
 
     def asked(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
-        """(b conditions) what is asked for: categories of the batch's own rows, any number of columns at once."""
         rate = ctx.rand(batch, 2)
-        columns = ctx.rand(batch, nets.G.conditions.count) < rate[:, :1] * (rate[:, 1:] >= self.unasked)
-        cond: Tensor = nets.G.conditions.of(batch["x"], columns.to(batch["x"].dtype))
+        more = ctx.rand(batch, nets.G.conditions.count) < rate[:, :1] * (rate[:, 1:] < self.several)
+        cond: Tensor = nets.G.conditions.of(batch["x"], torch.maximum(batch["mask"], more.to(batch["mask"].dtype)))
         return cond
 
     def d_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
         cond, fake, _ = self._rows(nets, batch, ctx, torch.no_grad())
         real, fake = torch.cat([batch["x"], cond], 1), torch.cat([fake, cond], 1)
         mixed = between(real, fake, ctx.rand(batch))
-        real_logit, fake_logit = nets.D(real)[0], nets.D(fake)[0]
-        ctx.report("real_logit", real_logit)
-        ctx.report("fake_logit", fake_logit)
         penalty = self.penalty * gradient_norm_error2(nets.D(mixed)[0], mixed)
-        return {"adv": wasserstein.d(real_logit, fake_logit), "penalty": penalty}
+        return {"adv": wasserstein.d(nets.D(real)[0], nets.D(fake)[0]), "penalty": penalty}
 
     def g_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
         cond, fake, raw = self._rows(nets, batch, ctx, torch.enable_grad())
@@ -131,29 +134,21 @@ class CTABGAN(Recipe):
         return cond, fake, raw
 
     def optimizer(self, name: str, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(list(params), lr=at(self.lr, 0), betas=(0.5, 0.9), weight_decay=1e-6, fused=True)
+        betas = (self.beta1, 0.9)
+        return torch.optim.Adam(list(params), lr=at(self.lr, 0), betas=betas, weight_decay=1e-6, fused=True)
 
     def hyper(self, name: str, samples: int) -> Mapping[str, Any]:
         return {"lr": float(at(self.lr, samples))}
 
     def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
-        fake, _ = nets.G(ctx.randn(request, self.latent), request["cond"], ctx.rand(request, nets.G.heads.width))
-        return Batch(x=nets.G.heads.harden(fake))
+        cond = nets.G.conditions.filled(request["cond"], request["mask"], ctx.rand(request, 2))
+        fake, _ = nets.G(ctx.randn(request, self.latent), cond, ctx.rand(request, nets.G.heads.width))
+        return Batch(x=nets.G.heads.finish(fake))
 
 
 def information(fake: Tensor, real: Tensor) -> Tensor:
     """Mean distance between the means, and between the standard deviations, of features (b features) of a batch."""
     return (fake.mean(0) - real.mean(0)).abs().mean() + (fake.std(0) - real.std(0)).abs().mean()
-
-
-def _dense(recipe: CTABGAN, spec: TableSpec) -> Players:
-    G = RowGenerator(spec, latent=recipe.latent, width=recipe.width, depth=recipe.depth, tau=recipe.tau)
-    return G, DenseDiscriminator(recipe, spec.width + G.conditions.width)
-
-
-def _conv(recipe: CTABGAN, spec: TableSpec) -> Players:
-    G = ConvGenerator(recipe, spec)
-    return G, ConvDiscriminator(recipe, spec.width + G.conditions.width)
 
 
 class DenseDiscriminator(nn.Module):
@@ -249,5 +244,6 @@ def paper(spec: Spec) -> CTABGAN:
 
 
 def small(spec: Spec) -> CTABGAN:
-    """Dense layers, a higher rate that falls, G averaged."""
-    return CTABGAN(lr=Cosine(5e-4, 2e-5, 1_500_000), information=0.0, half_life=50_000)
+    """Dense layers, a higher rate that falls and no momentum, no I, G averaged and calibrated."""
+    rate = Cosine(1e-3, 2e-5, 1_500_000)
+    return CTABGAN(lr=rate, beta1=0.0, information=0.0, downstream=0.1, half_life=50_000, calibrate=True)

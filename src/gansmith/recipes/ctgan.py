@@ -43,6 +43,7 @@ class CTGAN(Recipe):
         lr: of both players; betas are 0.5 and 0.9.
         weight_decay: of G.
         half_life: of G's average, in samples; 0 for none, as in the paper.
+        calibrate: when training ends, bend what G makes so that each column alone is distributed as in the data.
     """
 
     makes: ClassVar[str] = "table"
@@ -57,6 +58,7 @@ class CTGAN(Recipe):
     lr: Scheduled = 2e-4
     weight_decay: float = 1e-6
     half_life: Scheduled = 0.0
+    calibrate: bool = False
 
     @property
     def ema(self) -> Mapping[str, Scheduled]:
@@ -117,7 +119,7 @@ class CTGAN(Recipe):
     def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
         cond = nets.G.conditions.filled(request["cond"], request["mask"], ctx.rand(request, 2))
         fake, _ = nets.G(ctx.randn(request, self.latent), cond, ctx.rand(request, nets.G.heads.width))
-        return Batch(x=nets.G.heads.harden(fake))
+        return Batch(x=nets.G.heads.finish(fake))
 
 
 class Discriminator(nn.Module):
@@ -148,4 +150,4 @@ def paper(spec: Spec) -> CTGAN:
 
 def small(spec: Spec) -> CTGAN:
     """The same networks, faster: a higher rate, no dropout, G averaged."""
-    return CTGAN(lr=5e-4, dropout=0.0, half_life=50_000)
+    return CTGAN(lr=5e-4, dropout=0.0, half_life=50_000, calibrate=True)

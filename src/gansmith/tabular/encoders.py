@@ -37,6 +37,11 @@ class Encoder(ABC):
     def choices(self) -> tuple[int, ...]:
         """The size of each choice."""
 
+    @property
+    def ordinary(self) -> int:
+        """How many codes of the (first) choice, the first ones, leave it to the scalars what the value is."""
+        return 0
+
     @abstractmethod
     def encode(self, values: npt.NDArray[Any], rng: np.random.Generator) -> tuple[Floats, Codes]:
         """(n,) canonical values -> (n, scalars) float64 in [-1, 1], (n, len(choices)) int64."""
@@ -59,10 +64,12 @@ def encoder_from_json(data: Mapping[str, Any]) -> Encoder:
     cls = kinds.get(str(data.get("kind")))
     if cls is None:
         raise SpecError(f"no encoder {data.get('kind')!r}; known: {', '.join(kinds)}")
-    values = {k: v for k, v in _tuples(data).items() if k != "kind"}
+    values: dict[str, Any] = {k: v for k, v in _tuples(data).items() if k != "kind"}
     if set(values) != {f.name for f in fields(cls)}:
         raise SpecError(f"the encoder {cls.kind} has the fields {', '.join(f.name for f in fields(cls))}")
-    made: Encoder = cls(**{k: Quantile(**_tuples(v)) if k == "day" else v for k, v in values.items()})
+    if "day" in values:
+        values["day"] = Quantile(**_tuples(values["day"]))
+    made: Encoder = cls(**values)
     return made
 
 
@@ -162,6 +169,10 @@ class Modes(Encoder):
     log: bool = False
 
     @property
+    def ordinary(self) -> int:
+        return len(self.means)
+
+    @property
     def scalars(self) -> int:
         return 1
 
@@ -212,6 +223,10 @@ class Quantile(Encoder):
     nulls: bool = False
 
     @property
+    def ordinary(self) -> int:
+        return 1
+
+    @property
     def scalars(self) -> int:
         return 1
 
@@ -260,6 +275,10 @@ class Moment(Encoder):
     day: Quantile
 
     DAY: ClassVar[float] = 86_400e6  # microseconds
+
+    @property
+    def ordinary(self) -> int:
+        return 1
 
     @property
     def scalars(self) -> int:

@@ -1,0 +1,107 @@
+"""The page docs/benchmarks-tables.md, from what `python -m benchmarks.tables` has kept."""
+
+from __future__ import annotations
+
+import importlib
+import statistics
+from typing import Any
+
+from . import machine
+
+ABSENT = "Not measured yet."
+FIGURES = (  # name in the judgement, title, format, which side is better
+    ("quality", "SDMetrics quality", "{:.3f}"),
+    ("shape error", "shape error, %", "{:.2f}"),
+    ("pair-trend error", "pair-trend error, %", "{:.2f}"),
+    ("real-or-fake AUC", "real-or-fake AUC", "{:.3f}"),
+)
+EXTRA = (("imbalance", "Over-sampling", "tables_imbalance"), ("imputation", "Imputation", "tables_imputation"))
+EXTRA += (("tables-dp", "Differential privacy", "tables_dp"),)
+
+
+def render() -> str:
+    lines = [
+        "# Benchmarks of tables",
+        "",
+        "Written by `python -m benchmarks.tables`, not by hand. The incumbent is the package `ctgan` 0.12.1 with its "
+        "defaults; it is installed for this comparison alone, in an environment of its own.",
+    ]
+    for name, title, show in (
+        ("tables-adult", "Adult", compared),
+        ("tables-others", "Other tables", others),
+        ("tables-transforms", "Fitting and applying the transforms", transforms),
+        ("tables-sampling", "Sampling a million rows", sampling),
+    ):
+        lines += section(title, machine.kept(name), show)
+    for name, title, module in EXTRA:
+        result = machine.kept(name)
+        lines += section(title, result, lambda kept, m=module: importlib.import_module(f"benchmarks.{m}").render(kept))
+    return "\n".join(lines) + "\n"
+
+
+def section(title: str, result: dict[str, Any] | None, show: Any) -> list[str]:
+    if result is None:
+        return ["", f"## {title}", "", ABSENT]
+    return ["", f"## {title}", "", *show(result), "", f"Measured on: {result['machine']}."]
+
+
+def others(result: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for row in result["tables"]:
+        lines += [f"**{row['table']}**", "", *compared(row), ""]
+    return lines
+
+
+def compared(row: dict[str, Any]) -> list[str]:
+    """One table's figures, ours beside the incumbent's."""
+    ours, theirs = row["ours"], row["theirs"]
+    seeds = ", ".join(str(r["seed"]) for r in ours)
+    keys = [(k, t, f) for k, t, f in FIGURES if k in theirs["figures"]]
+    keys += [(k, k, "{:.3f}") for k in sorted(theirs["figures"]) if k.startswith("TSTR")]
+    lines = [
+        f"{row['rows']:,} rows, {row['columns']} columns, target `{row['target']}`. Both train side by side, one core "
+        f"each; ours to its own stop (seeds {seeds}; mean and, in brackets, every seed), the incumbent for "
+        f"{theirs['epochs']} epochs (seed 0).",
+        "",
+        "| figure | gansmith | incumbent |",
+        "|---|---|---|",
+    ]
+    for key, title, form in keys:
+        values = [r["figures"][key] for r in ours]
+        each = ", ".join(form.format(v) for v in values)
+        lines.append(
+            f"| {title} | {form.format(statistics.mean(values))} ({each}) | {form.format(theirs['figures'][key])} |"
+        )
+    seconds = statistics.mean(r["fit_s"] for r in ours)
+    lines.append(f"| training, share of the incumbent's time | {seconds / theirs['fit_s']:.2f} | 1 |")
+    reached = [r["seconds_to_their_quality"] for r in ours]
+    if all(reached):
+        times = theirs["fit_s"] / statistics.mean(reached)
+        lines += ["", f"The incumbent's quality is reached in a run that takes {times:.0f} times less time (bar: 4)."]
+    else:
+        lines += ["", "The incumbent's quality is not reached by every seed."]
+    same = all(r["same_bytes"] for r in ours)
+    return [*lines, "", f"Same seed, same machine, same bytes of CSV: {'yes' if same else 'no'}."]
+
+
+def transforms(result: dict[str, Any]) -> list[str]:
+    rounds = result["rounds"]
+    lines = ["| numbers encoded by | times less than the incumbent's time |", "|---|---|"]
+    for style in ("quantile", "modes"):
+        ratio = machine.median([r["theirs_s"] / r[f"{style}_s"] for r in rounds])
+        lines.append(f"| {style} | {ratio:.1f} |")
+    note = f"Adult, types found, fitted and applied; {len(rounds)} rounds, alternating; medians. Bar: 5."
+    return [*lines, "", note]
+
+
+def sampling(result: dict[str, Any]) -> list[str]:
+    rounds = result["rounds"]
+    memory = machine.median([r["theirs_s"] / r["ours_s"] for r in rounds])
+    to_file = machine.median([r["theirs_s"] / r["to_file_s"] for r in rounds])
+    grown = ", ".join(f"{m['mib_more']:.0f} MiB for {m['rows']:,} rows" for m in result["memory"])
+    return [
+        f"Adult, a million rows: {memory:.1f} times less time than the incumbent in memory, {to_file:.1f} times less "
+        f"into a CSV file; {len(rounds)} rounds, alternating. Bar: 10.",
+        "",
+        f"The highest memory while writing a file, above that before: {grown}.",
+    ]
