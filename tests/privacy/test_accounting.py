@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -154,14 +155,20 @@ def test_as_many_votes_as_fit(before: np.ndarray | None) -> None:
     assert cost(most) <= 1.0 < cost(most + 1)
 
 
-def test_overflow_bounds_the_binomial_tail() -> None:
-    rng = np.random.default_rng(0)
-    sizes = rng.binomial(2_000, 0.05, 200_000)
-    for capacity in (105, 115, 125, 140):
-        assert (sizes > capacity).mean() <= acc.overflow(2_000, 0.05, capacity) + 1e-3
-    assert acc.overflow(2_000, 0.05, 200) < 1e-15
+@pytest.mark.parametrize(("rows", "rate", "capacity"), [(2_000, 0.05, 115), (12_000, 0.0465, 700), (300, 0.5, 180)])
+def test_overflow_is_the_binomial_tail(rows: int, rate: float, capacity: int) -> None:
+    exact = sum(
+        math.comb(rows, k) * Fraction(rate) ** k * (1 - Fraction(rate)) ** (rows - k)
+        for k in range(capacity + 1, min(rows, capacity + 60) + 1)
+    )
+    assert acc.overflow(rows, rate, capacity) == pytest.approx(float(exact), rel=1e-6)
+    assert acc.cut_off(1.0, rows, rate, capacity, 10) == pytest.approx((1 + math.e) * 10 * float(exact), rel=1e-6)
+
+
+def test_overflow_at_the_ends() -> None:
     assert acc.overflow(2_000, 0.05, 90) == 1.0
     assert acc.overflow(100, 0.5, 100) == 0.0
+    assert acc.overflow(100, 1.0, 99) == 1.0
 
 
 def test_numbers_that_cannot_be_are_refused() -> None:

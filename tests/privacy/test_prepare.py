@@ -160,11 +160,13 @@ def test_statements_that_do_not_fit_are_refused(stated: Stated, said: str) -> No
 
 
 def test_too_little_budget_is_said() -> None:
-    with pytest.raises(DataError, match="too few to find bounds of 'age' privately"):
-        made(epsilon=0.01)
-    with pytest.raises(DataError, match="no category of 'job' is frequent enough"):
-        made(epsilon=0.01, stated=Stated(bounds={"age": (0, 99), "holes": (-5, 5)}))
     canonical, schema = table()
+    few = {name: values[:300] for name, values in canonical.items()}
+    with pytest.raises(DataError, match="300 rows are too few to find bounds of 'age' privately"):
+        prepare(few, schema, Ledger(1.0, 1e-5), epsilon=0.1, noise=Noise(0))
+    bounds = Stated(bounds={"age": (0, 99), "holes": (-5, 5)})
+    with pytest.raises(DataError, match="no category of 'job' is frequent enough"):
+        prepare(few, schema, Ledger(1.0, 1e-5), epsilon=0.1, noise=Noise(0), stated=bounds)
     with pytest.raises(ConfigError, match="the privacy budget does not allow"):
         prepare(canonical, schema, Ledger(0.1, 1e-5), epsilon=0.3, noise=Noise(0))
     with pytest.raises(ConfigError, match="a histogram needs 2 bins"):

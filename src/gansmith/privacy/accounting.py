@@ -23,7 +23,7 @@ Curve: TypeAlias = npt.NDArray[np.float64]
 Accountant = Literal["rdp", "prv"]
 
 ORDERS: Curve = np.array([1 + x / 10 for x in range(1, 100)] + [*range(12, 64), 80, 96, 128, 192, 256, 512, 1024])
-MOST_NOISE = 1e4  # of the searches for a noise
+MOST_NOISE = 1e6  # of the searches for a noise
 
 
 def default_delta(rows: int) -> float:
@@ -177,11 +177,11 @@ def noise_for(
     def holds(noise: float) -> bool:
         return epsilon_of(already + cost(noise), delta) <= epsilon
 
-    if not holds(MOST_NOISE):
-        raise ConfigError(f"no noise up to {MOST_NOISE:g} keeps epsilon at {epsilon:g}; take fewer steps")
     high = 1.0
     while not holds(high):
         high *= 2
+        if high > MOST_NOISE:
+            raise ConfigError(f"no noise up to {MOST_NOISE:g} keeps epsilon at {epsilon:g}; take fewer steps")
     return _least(holds, high / 2 if high > 1 else 1e-2, high, precision)
 
 
@@ -195,15 +195,26 @@ def dp_sgd_noise(epsilon: float, delta: float, rate: float, steps: int, before: 
 
 
 def overflow(rows: int, rate: float, capacity: int) -> float:
-    """The chance that a Poisson batch outgrows `capacity` (a Chernoff bound). A batch that is cut off is not the
-    mechanism accounted for; by that chance, times 1 + e^epsilon for each step, delta is larger."""
-    share = capacity / max(rows, 1)
-    if share >= 1:
+    """The chance that a Poisson batch outgrows `capacity`: the upper tail of a binomial distribution, or 1 where it is
+    not small. A batch that is cut off is not the mechanism accounted for: see `cut_off`."""
+    if capacity >= rows:
         return 0.0
-    if share <= rate:
+    if rate >= 1 or capacity + 1 <= rows * rate:
         return 1.0
-    divergence = share * math.log(share / rate) + (1 - share) * math.log((1 - share) / (1 - rate))
-    return math.exp(-rows * divergence)
+    choose = math.lgamma(rows + 1) - math.lgamma(capacity + 2) - math.lgamma(rows - capacity)
+    term = math.exp(choose + (capacity + 1) * math.log(rate) + (rows - capacity - 1) * math.log1p(-rate))
+    total, size = 0.0, capacity + 1
+    while size <= rows and term > total * 1e-16:
+        total += term
+        term *= (rows - size) / (size + 1) * rate / (1 - rate)
+        size += 1
+    return min(1.0, total)
+
+
+def cut_off(epsilon: float, rows: int, rate: float, capacity: int, steps: int) -> float:
+    """What batches that are cut off at `capacity` add to delta: (1 + e^epsilon) times the chance that one of `steps`
+    is (the mechanism differs from the one accounted for by that chance in total variation)."""
+    return (1 + math.exp(min(epsilon, 50.0))) * steps * overflow(rows, rate, capacity)
 
 
 def votes(noise: float, queries: int) -> Curve:
