@@ -185,7 +185,8 @@ def _moment(value: Any, zone: str | None) -> float:
     moment = pd.Timestamp(value)
     if moment.tzinfo is None:
         moment = moment.tz_localize(zone or "UTC")
-    return float(moment.tz_convert("UTC").as_unit("us").value)
+    since = moment.tz_convert(None).as_unit("us") - pd.Timestamp(0).as_unit("us")
+    return float(since / pd.Timedelta(microseconds=1))
 
 
 class FixedCombinations(Constraint):

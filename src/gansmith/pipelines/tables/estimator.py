@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from ...errors import ConfigError, UserError, did_you_mean
+
+Own = TypeVar("Own", bound="Estimator")
 
 
 class Estimator:
@@ -26,7 +28,7 @@ class Estimator:
         """The constructor's arguments as they are now."""
         return {name: getattr(self, name) for name in sorted(self._parameters())}
 
-    def set_params(self, **params: Any) -> Self:
+    def set_params(self: Own, **params: Any) -> Own:
         """Changes some of the constructor's arguments.
 
         Raises:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -112,7 +112,7 @@ class TableSynthesizer(Estimator):
 
     # learning
 
-    def fit(self, data: Any, y: Any = None) -> Self:
+    def fit(self, data: Any, y: Any = None) -> TableSynthesizer:
         """Learns a table. Whatever was learnt before is forgotten.
 
         Args:
@@ -150,7 +150,7 @@ class TableSynthesizer(Estimator):
 
     def resume(
         self, data: Any = None, *, samples: int | None = None, minutes: float | None = None, accept: bool = False
-    ) -> Self:
+    ) -> TableSynthesizer:
         """Goes on with the run, to the bit where it was left.
 
         Args:
@@ -372,7 +372,7 @@ class TableSynthesizer(Estimator):
     @classmethod
     def load(
         cls, path: Path | str, *, recipe: str | type[Recipe] | None = None, custom: Sequence[Predicate] = ()
-    ) -> Self:
+    ) -> TableSynthesizer:
         """What `save` wrote, or the run folder of a fit, whose training `resume` can go on with.
 
         Args:
