@@ -42,10 +42,11 @@ class CsvFile:
         """
         pa, ragged, last = need("pyarrow"), [0], None
         try:
-            for batch in self._reader(ragged):
-                last = batch if batch.num_rows else last
-                if not ragged[0]:
-                    yield {name: self._points(batch.column(i), name) for i, name in enumerate(self.names)}
+            with opened(self.path) as file:
+                for batch in self._reader(file, ragged):
+                    last = batch if batch.num_rows else last
+                    if not ragged[0]:
+                        yield {name: self._points(batch.column(i), name) for i, name in enumerate(self.names)}
         except (pa.ArrowInvalid, OSError, EOFError, UnicodeError) as error:
             raise self._explained(error) from None
         if ragged[0]:
@@ -53,7 +54,7 @@ class CsvFile:
         if last is not None and any(_breaks(last.column(i)[-1].as_py()) for i in range(last.num_columns)):
             self._check_quotes()
 
-    def _reader(self, ragged: list[int]) -> Any:
+    def _reader(self, file: Any, ragged: list[int]) -> Any:
         arrow, pa = need("pyarrow.csv"), need("pyarrow")
 
         def other_length(row: Any) -> str:
@@ -61,7 +62,7 @@ class CsvFile:
             return "skip"
 
         return arrow.open_csv(
-            opened(self.path),
+            file,
             read_options=arrow.ReadOptions(
                 column_names=_numbered(len(self.names)),
                 skip_rows=self.layout.skip,
@@ -107,8 +108,8 @@ class CsvFile:
                 break
         more = ", …" if count > len(found) else ""
         return DataError(
-            f"{count:,} {'row does' if count == 1 else 'rows do'} not have {wanted} cells in {self.place}, one for each "
-            f"column: {', '.join(found)}{more}; mend these lines, and put cells that hold a "
+            f"{count:,} {'row does' if count == 1 else 'rows do'} not have {wanted} cells in {self.place}, one for "
+            f"each column: {', '.join(found)}{more}; mend these lines, and put cells that hold a "
             f"{self.delimiter!r} in double quotes"
         )
 

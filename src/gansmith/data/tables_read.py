@@ -187,7 +187,7 @@ class Table:
                 )
 
     def _inferred(self, wanted: Schema | None, hints: bool) -> Inference:
-        text, as_words = self._parts[0].text, set[str]()
+        text, as_words = self._parts[0].text, dict[str, str]()
         while True:
             inference = Inference(self.names, name_hints=hints, wanted=wanted, from_file=text, as_words=as_words)
             for part in self._parts:

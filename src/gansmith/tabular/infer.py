@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,11 +57,11 @@ class Inference:
         name_hints: bool = True,
         wanted: Schema | None = None,
         from_file: bool = False,
-        as_words: Iterable[str] = (),
+        as_words: Mapping[str, str] | None = None,
     ) -> None:
         check_names(names)
         self.names, self.rows, self._wanted = list(names), 0, wanted
-        self._hints, self._from_file, self._as_words = name_hints, from_file, set(as_words)
+        self._hints, self._from_file, self._as_words = name_hints, from_file, dict(as_words or {})
         if wanted is not None:
             for name in wanted.names:
                 if name not in self.names:
@@ -103,10 +103,10 @@ class Inference:
         return self._tallies[name]
 
     @property
-    def again(self) -> set[str]:
-        """Columns that turned out to hold words when numbers had been counted; take in all rows anew, with these
-        among `as_words`."""
-        return {name for name, tally in self._tallies.items() if tally.surprised}
+    def again(self) -> dict[str, str]:
+        """Columns that turned out to hold words when numbers had been counted, and which words; take in all rows
+        anew, with these as `as_words`."""
+        return {name: tally.surprise for name, tally in self._tallies.items() if tally.surprise}
 
     def schema(self) -> Schema:
         """What the columns are.
@@ -122,7 +122,8 @@ class Inference:
 
     def remarks(self) -> list[str]:
         """What a user should know of how the columns were understood, a sentence each."""
-        return [remark for tally in self._tallies.values() for remark in tally.remarks()]
+        late = [f"{name}: {word}, so it is taken as text; {_MEND}" for name, word in self._as_words.items()]
+        return [*late, *(remark for tally in self._tallies.values() for remark in tally.remarks())]
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -169,14 +170,16 @@ class _Tally:
 
     Attributes:
         as_words: whether numbers in text are not to be taken as such.
-        surprised: words came after so many numbers that their texts had been forgotten.
+        surprise: the word that came after so many numbers that their texts had been forgotten, and its row.
+        odd: the same of a word that came in time.
     """
 
     facts: Facts
     form: str | None = None
     family: str = "text"
     as_words: bool = False
-    surprised: bool = False
+    surprise: str = ""
+    odd: str = ""
     words: Distinct | None = field(default_factory=Distinct)
 
     def add_series(self, series: Any) -> None:
@@ -227,15 +230,17 @@ class _Tally:
         self.facts.rows += len(array)
         self.facts.nulls += array.null_count
         known = array.drop_null() if array.null_count else array
-        if not len(known) or self.surprised:
+        if not len(known) or self.surprise:
             return
         found = None if self.as_words else numbers_among(known)
         if found is not None:
             places = np.flatnonzero(_numpy(array.is_valid()))
             self._add_text_numbers(*found, known, places, before)
         elif self.facts.numbers is not None and self.words is None:
-            self.surprised = True
+            self.surprise = _odd_one(array, before)
         else:
+            if not self.as_words and numbers_among(known[:32]) is not None:
+                self.odd = _odd_one(array, before)
             self.facts.numbers, self.as_words = None, True
             self._add_words(known)
 
@@ -299,19 +304,25 @@ class _Tally:
             found.append(
                 f"{facts.name}: dates are read as {best}; {other} would fit as well, and the schema can say so."
             )
-        if facts.numbers is None and facts.distinct is not None and (odd := _words_among_numbers(facts.distinct)):
-            found.append(
-                f"{facts.name}: nearly all its values are numbers, but not {odd}, so it is taken as text; mend these, or "
-                "leave them empty."
-            )
+        if facts.numbers is None and self.odd and facts.distinct is not None and _mostly_numbers(facts.distinct):
+            found.append(f"{facts.name}: {self.odd}, so it is taken as text; {_MEND}")
         return found
 
 
-def _words_among_numbers(distinct: Distinct) -> str:
-    """The words among texts of which 95 in 100 are numbers; empty where there are fewer numbers than that."""
+_MEND = "mend such cells or leave them empty to have numbers."
+
+
+def _odd_one(array: Any, before: int) -> str:
+    """Which text in a pyarrow array is no number, and its row."""
+    texts = array.to_pylist()
+    at = next((i for i, t in enumerate(texts) if t is not None and not _NUMBER.fullmatch(t)), 0)
+    return f"row {before + at + 1:,} holds {str(texts[at])[:30]!r} among numbers"
+
+
+def _mostly_numbers(distinct: Distinct) -> bool:
+    """Whether 95 in 100 of many different texts are numbers."""
     texts = [str(v) for v in distinct.values.tolist()]
-    words = [t for t in texts if not _NUMBER.fullmatch(t)] if len(texts) > FEW_WORDS else []
-    return ", ".join(repr(t[:30]) for t in words[:3]) if 0 < len(words) < 0.05 * len(texts) else ""
+    return len(texts) > FEW_WORDS and sum(bool(_NUMBER.fullmatch(t)) for t in texts) >= 0.95 * len(texts)
 
 
 def _numpy(array: Any) -> npt.NDArray[Any]:

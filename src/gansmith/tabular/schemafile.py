@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ..errors import DataError
+from ..errors import DataError, did_you_mean
 from .dates import render, unknown_token
-from .schema import Column, Schema
+from .schema import KINDS, Column, Schema
 
 _HEAD = """\
 # The columns of a table. Change a kind (integer, float, datetime, category, boolean, identifier), take a column out,
@@ -74,7 +75,30 @@ def load_schema(path: Path | str) -> Schema:
         raise DataError(
             f"the schema {path} holds no list of columns; wanted columns: [{{name: age, kind: integer}}, …]"
         )
-    return _checked(Schema.from_json(columns))
+    return _checked(Schema(tuple(_column(values, i) for i, values in enumerate(columns))))
+
+
+def _column(values: dict[str, Any], place: int) -> Column:
+    """One column, its values checked."""
+    from pydantic import TypeAdapter, ValidationError
+
+    if values.get("name") is None:
+        raise DataError(f"column {place + 1} of the schema has no name")
+    name, known = str(values["name"]), [f.name for f in fields(Column)]
+    for field in values:
+        if field not in known:
+            raise DataError(f"column {name!r}: there is no field {field!r}.{did_you_mean(str(field), known)}")
+    if (kind := values.get("kind")) not in KINDS:
+        said = "" if kind is None else f" {kind!r}"
+        raise DataError(
+            f"column {name!r} has no kind{said}; known: {', '.join(KINDS)}.{did_you_mean(str(kind), KINDS)}"
+        )
+    try:
+        return TypeAdapter(Column).validate_python({**values, "name": name})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        said = f"{first['msg'][:1].lower()}{first['msg'][1:]}: {first['input']!r}"
+        raise DataError(f"column {name!r}, {first['loc'][0]}: {said}") from None
 
 
 def _checked(schema: Schema) -> Schema:
