@@ -133,6 +133,13 @@ def test_a_generator_that_forgot_a_class_is_judged_all_the_same(tables: Any, sch
     assert found["sdmetrics-column-shapes"] < 0.95
 
 
+@pytest.mark.parametrize("rows", [3, 14])
+def test_a_handful_of_rows_is_judged_too(rows: int, make: Make, schema: Schema) -> None:
+    found = judge_table(make(rows, 0), make(rows, 1), schema, test=make(rows, 2), target="x")
+    assert found.get("tstr-r2, nearest neighbours") is not None
+    assert found.get("membership-distance-auc") is not None
+
+
 def test_broken_tables_are_diagnosed(tables: Any, schema: Schema) -> None:
     real, _, fake = tables
     level = fake.level.where(np.arange(N) >= N // 2, "alien")

@@ -14,6 +14,7 @@ from gansmith.metrics.tables import Bootstrap, GaussianCopula, IndependentColumn
 from gansmith.metrics.tables.columns import align
 from gansmith.metrics.tables.encode import Measure
 from gansmith.metrics.tables.neighbours import Nearest
+from gansmith.metrics.tables.privacy import closest, cut, nearer_to_train
 from gansmith.tabular.schema import Column, Schema
 
 np = pytest.importorskip("numpy")
@@ -67,6 +68,14 @@ def test_cramers_v_and_pearson_are_the_textbooks() -> None:
     assert math.isnan(quality.pearson(x, np.ones(50)))
 
 
+def test_dates_too_near_for_bins_are_one_bin() -> None:
+    """Nanoseconds since 1970 that do not differ leave no room for ten bins of floats."""
+    schema = Schema((Column(name="t", kind="datetime"), Column(name="k", kind="category", dtype="str")))
+    table = pd.DataFrame({"t": pd.to_datetime(["2024-01-05", "2024-01-05", None, "2024-01-05"]), "k": list("abab")})
+    found = quality.trends(align(schema, {"real": table, "fake": table}))
+    assert found[0].score == 1.0
+
+
 def test_nearest_is_what_brute_force_finds(make: Make, schema: Schema) -> None:
     tables = align(schema, {"real": make(120, 0), "fake": make(80, 1)})
     near = Nearest(tables)
@@ -85,6 +94,27 @@ def test_the_distance_is_gowers_by_hand() -> None:
     rows = np.array([0, 0, 1]), np.array([1, 2, 2])
     found = measure.exact(tables["real"], rows[0], tables["real"], rows[1])
     assert found == pytest.approx([1.0, 1.0, math.sqrt(0.5)])  # missing against an end of the range costs 1
+
+
+def test_rows_that_share_a_closest_record_are_no_independent_trials() -> None:
+    near, far = np.zeros(6), np.ones(6)
+    apart = nearer_to_train(near, far, np.arange(6), np.arange(6))
+    assert apart == (1.0, 6.0)
+    crowd = nearer_to_train(near, far, np.zeros(6, dtype=int), np.arange(6))
+    assert crowd == (1.0, 1.0)
+    tied = nearer_to_train(near, near, np.arange(6), np.arange(6))
+    assert tied == (0.5, 12.0)
+
+
+def test_the_share_closer_to_training_covers_one_half_when_nothing_is_remembered(make: Make, schema: Schema) -> None:
+    """Fresh rows whose neighbours are hubs: the interval holds 0.5 about as often as it promises."""
+    covered = 0
+    for seed in range(40):
+        tables = {"real": make(60, 3 * seed), "test": make(60, 3 * seed + 1), "fake": make(400, 3 * seed + 2)}
+        figures = {f.name: f for f in closest(Nearest(cut(align(schema, tables), seed=0)))}
+        low, high = figures["closer-to-training-share"].interval or (0, 1)
+        covered += low <= 0.5 <= high
+    assert covered >= 34
 
 
 def test_a_column_of_many_categories_keeps_its_copies() -> None:

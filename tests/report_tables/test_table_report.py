@@ -21,7 +21,7 @@ np = pytest.importorskip("numpy")
 pd = pytest.importorskip("pandas")
 pytest.importorskip("sklearn")
 
-ON = MeasuredOn(100, 100)
+ON = MeasuredOn(10_000, 10_000, "train and held-out", 10_000)
 CLEAN: dict[str, tuple[float, tuple[float, float] | None, float | None]] = {
     "validity": (1.0, None, None),
     "structure": (1.0, None, None),

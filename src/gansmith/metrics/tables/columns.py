@@ -65,6 +65,7 @@ def align(schema: Schema, tables: Mapping[str, pd.DataFrame]) -> Aligned:
             infinite.
         MissingExtra: pandas is absent.
     """
+    need("pandas")
     if not schema.learnt:
         raise DataError("nothing to compare: every column of the schema is an identifier")
     for name, table in tables.items():

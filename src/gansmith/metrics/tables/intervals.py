@@ -11,8 +11,11 @@ Z = 1.959963984540054  # the normal quantile of 97.5 %
 Array = npt.NDArray[np.float64]
 
 
-def wilson(hits: float, n: int) -> tuple[float, float]:
-    """Interval of a share of `hits` among `n` trials (Wilson 1927); (0, 1) for no trials."""
+def wilson(hits: float, n: float) -> tuple[float, float]:
+    """Interval of a share of `hits` among `n` trials (Wilson 1927); (0, 1) for no trials.
+
+    A fractional n is an effective number of trials, where trials hang together.
+    """
     if n <= 0:
         return 0.0, 1.0
     p, z2 = hits / n, Z * Z

@@ -170,8 +170,7 @@ def judge_table(
         DataError: a table is empty, lacks columns or holds infinities; the target cannot be predicted.
         MissingExtra: pandas, scikit-learn or scipy is absent.
     """
-    for package in ("pandas", "sklearn", "scipy"):
-        need(package)
+    _need_all()
     started, say = time.monotonic(), progress or (lambda _: None)
     judged = _Judge(real, test, schema, target, seed)
     say("quality")
@@ -183,13 +182,9 @@ def judge_table(
     figures += private
     if shadow is not None:
         figures += judged.shadows(shadow, shadows, say)
-    beside = {}
-    for name in simple.ALL if baselines else ():
-        say(f"baseline: {name}")
-        beside[name] = tuple(judged.baseline(name, len(fake)))
     return TableJudgement(
         tuple(figures),
-        beside,
+        judged.baselines(len(fake), say) if baselines else {},
         tuple(shapes),
         tuple(trends),
         tuple(validity),
@@ -198,6 +193,11 @@ def judge_table(
         tuple(schema.to_json()),
         _about(judged, fake, started),
     )
+
+
+def _need_all() -> None:
+    for package in ("pandas", "sklearn", "scipy"):
+        need(package)
 
 
 def _about(judged: _Judge, fake: pd.DataFrame, started: float) -> dict[str, Any]:
@@ -283,6 +283,14 @@ class _Judge:
         if self.test is not None:
             near = Nearest(privacy.cut(tables, seed=self.seed))
             found += [*privacy.closest(near), *privacy.distance_attack(near)]
+        return found
+
+    def baselines(self, n: int, say: Progress) -> dict[str, tuple[TableFigure, ...]]:
+        """The figures of every simple generator."""
+        found = {}
+        for name in simple.ALL:
+            say(f"baseline: {name}")
+            found[name] = tuple(self.baseline(name, n))
         return found
 
     def missing(self, shadow: bool) -> dict[str, str]:

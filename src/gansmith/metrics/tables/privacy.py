@@ -11,7 +11,7 @@ import numpy as np
 from . import intervals
 from .base import MeasuredOn, TableFigure
 from .columns import Aligned, pick
-from .neighbours import Floats, Nearest
+from .neighbours import Floats, Nearest, Rows
 
 ASKED = 3_000  # rows whose neighbours are looked for, of each table
 MOST = 50_000  # rows that they are looked for among
@@ -78,20 +78,35 @@ def closest(near: Nearest) -> list[TableFigure]:
     Args:
         near: over tables from `cut`.
     """
-    to_train, _ = near("made", "real", 2)
-    to_test, _ = near("made", "test", 1)
+    to_train, train_rows = near("made", "real", 2)
+    to_test, test_rows = near("made", "test", 1)
     held, _ = near("others", "real", 2)
-    return [nearer_to_train(to_train[:, 0], to_test[:, 0], near.tables), *_distances(to_train, held, near.tables)]
+    share = nearer_to_train(to_train[:, 0], to_test[:, 0], train_rows[:, 0], test_rows[:, 0])
+    return [_share(*share, near.tables), *_distances(to_train, held, near.tables)]
 
 
-def nearer_to_train(to_train: Floats, to_test: Floats, tables: Aligned) -> TableFigure:
-    """The share of synthetic rows whose closest training row is closer than their closest held-out row."""
-    hits, n = float((to_train < to_test).sum() + (to_train == to_test).sum() / 2), len(to_train)
+def nearer_to_train(to_train: Floats, to_test: Floats, train_rows: Rows, test_rows: Rows) -> tuple[float, float]:
+    """The share of synthetic rows that are closer to a training row, ties counting half, and its effective trials.
+
+    Rows that share their closest record win or lose together. If it were only chance which records are training rows,
+    the variance of the share would be the sum of w^2 / (4 n^2), w the times that each record is closest: n^2 / sum(w^2)
+    is the number of independent trials of the same variance.
+
+    Args:
+        to_train, to_test: distances (n,) of each synthetic row to its closest training and held-out row.
+        train_rows, test_rows: which rows these are (n,).
+    """
+    won = np.where(to_train < to_test, 1.0, np.where(to_train == to_test, 0.5, 0.0))
+    times = [np.bincount(train_rows, weights=won), np.bincount(test_rows, weights=1 - won)]
+    return float(won.mean()), len(won) ** 2 / float(sum((t**2).sum() for t in times))
+
+
+def _share(value: float, trials: float, tables: Aligned) -> TableFigure:
     return TableFigure(
         name="closer-to-training-share",
-        value=hits / n,
+        value=value,
         better="low",
-        interval=intervals.wilson(hits, n),
+        interval=intervals.wilson(value * min(trials, tables.rows("made")), min(trials, tables.rows("made"))),
         reference=0.5,
         group="privacy",
         meaning="Share of synthetic rows that lie closer to a training row than to any of as many held-out rows (ties "

@@ -144,7 +144,11 @@ def _binned(side: Side, column: Column) -> npt.NDArray[np.int64]:
     known = values[~np.isnan(values)]
     if not len(known):
         return np.full(len(values), BINS + 1)
-    return np.digitize(values, np.histogram_bin_edges(known, BINS)).astype(np.int64)  # NaN falls into the last
+    try:
+        edges = np.histogram_bin_edges(known, BINS)
+    except ValueError:  # values so large and so near to each other that no number lies between them
+        return np.where(np.isnan(values), BINS + 1, 1)
+    return np.digitize(values, edges).astype(np.int64)  # NaN falls into the last bin
 
 
 def _cells(codes: Array) -> tuple[npt.NDArray[np.int64], Floats]:

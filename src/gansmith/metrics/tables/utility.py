@@ -52,19 +52,20 @@ def models(task: Task, seed: int) -> dict[str, tuple[Any, bool]]:
     from sklearn import ensemble, linear_model, neighbors
 
     boosted: dict[str, Any] = {"categorical_features": task.discrete, "random_state": seed, "early_stopping": False}
+    close = min(15, *map(len, task.y.values()))
     forest: dict[str, Any] = {"n_estimators": 50, "min_samples_leaf": 3, "random_state": seed}
     if task.classes:
         return {
             "logistic regression": (linear_model.LogisticRegression(max_iter=200), False),
             "random forest": (ensemble.RandomForestClassifier(**forest), True),
             "gradient boosting": (ensemble.HistGradientBoostingClassifier(**boosted), True),
-            "nearest neighbours": (neighbors.KNeighborsClassifier(15, algorithm="brute"), False),
+            "nearest neighbours": (neighbors.KNeighborsClassifier(close, algorithm="brute"), False),
         }
     return {
         "ridge regression": (linear_model.Ridge(), False),
         "random forest": (ensemble.RandomForestRegressor(**forest, max_features=0.5), True),
         "gradient boosting": (ensemble.HistGradientBoostingRegressor(**boosted), True),
-        "nearest neighbours": (neighbors.KNeighborsRegressor(15, algorithm="brute"), False),
+        "nearest neighbours": (neighbors.KNeighborsRegressor(close, algorithm="brute"), False),
     }
 
 
