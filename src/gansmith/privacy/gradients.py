@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap 
+from torch.func import functional_call, grad, vmap
 
 from .noise import Noise
 
