@@ -110,6 +110,9 @@ def test_a_private_table_without_use_is_named_so() -> None:
     verdict = decide(judged(shape_error=(0.3, None, None)))
     assert verdict.outcome == "sign for privacy only"
     assert "columns alike" in verdict.sentence
+    both = decide(judged(shape_error=(0.3, None, None), exact_copies=(0.5, (0.4, 0.6), 0.001)))
+    assert both.outcome == "refuse"
+    assert "In use it falls short: columns alike" in both.sentence
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,9 @@ def decide(judgement: TableJudgement, ledger: Mapping[str, Any] | None = None) -
     open_ = [c for c in criteria if c.outcome == "not measured" and c.required and c.group == "privacy"]
     unasked = [c for c in criteria if c.outcome == "not measured" and not (c.required and c.group == "privacy")]
     known = f" Not measured: {_names(unasked)}." if unasked else ""
-    risks = [c for c in failed if c.group == "privacy"]
+    risks, short = ([c for c in failed if c.group == group] for group in ("privacy", "use"))
+    if short and (risks or open_):
+        known = f" In use it falls short: {_names(short)}.{known}"
     if risks:
         text = f"Do not release this table: it fails on {_names(risks)}."
         return Verdict("refuse", text + known, criteria)
