@@ -120,7 +120,7 @@ class Drawer:
         start, size = 0, min(BLOCK, max(n, 64))
         while True:
             yield self._made(start, size, seed, ())
-            start += size
+            start, size = start + size, min(BLOCK, 2 * size)  # whoever needs more has many rejected
 
     def _made(self, start: int, size: int, seed: int, asked: tuple[Asked, ...]) -> Tensor:
         index = torch.arange(start, start + size)

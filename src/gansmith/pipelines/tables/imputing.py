@@ -32,6 +32,7 @@ POOL = 8_192  # rows made at random, among which each search begins
 NEAREST = 5  # of them, one is chosen to begin with
 MOVES = 40
 BLOCK = 2_048  # rows filled in at once
+UNFILLED = 100.0  # how far a row is that has no value itself where one is wanted
 TRIES = 10  # for rows whose filling breaks a constraint
 
 
@@ -165,6 +166,7 @@ class _Ruler:
         self.schema = schema
         self.sorted = {c.name: np.sort(_known(pool[c.name])) for c in schema if c.kind not in DISCRETE}
         self.pool = {c.name: self._place(pool[c.name], c) for c in schema}
+        self.void = {c.name: np.float32(UNFILLED) * _missing(pool[c.name], c) for c in schema}
 
     def _place(self, values: npt.NDArray[Any], column: Column) -> npt.NDArray[np.float32]:
         """A number's rank in [0, 1], the middle of those that share it; a category as it is; a missing value as -9."""
@@ -186,7 +188,8 @@ class _Ruler:
         for column in self.schema:
             here = self._place(part.canonical[column.name], column)
             gap = self._gap(self._place(made[column.name], column), here, column)
-            total += np.where(part.missing[column.name], 0.0, gap)
+            void = UNFILLED * _missing(made[column.name], column)
+            total += np.where(part.missing[column.name], void, gap)
         return total
 
     def far_from_pool(self, part: _Part) -> npt.NDArray[np.float32]:
@@ -195,7 +198,7 @@ class _Ruler:
         for column in self.schema:
             here = self._place(part.canonical[column.name], column)
             gap = self._gap(self.pool[column.name][None], here[:, None], column)
-            total += np.where(part.missing[column.name][:, None], np.float32(0), gap)
+            total += np.where(part.missing[column.name][:, None], self.void[column.name][None], gap)
         return total
 
 
