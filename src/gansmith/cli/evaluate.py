@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import COUNT, debug, from_file
 from .show import say, warn
+
+if TYPE_CHECKING:
+    from ..metrics.tables import TableFigure
 
 METRICS = ("fid", "kid", "precision_recall")
 
@@ -22,6 +27,9 @@ METRICS = ("fid", "kid", "precision_recall")
 @click.option("--extractor", help="What takes the features: inception, fashion, random.  [default: the best at hand]")
 @click.option("--split", help="Which part of the data is the real side: train, test, all.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the generated pictures.")
+@click.option("--test", help="Tables: real rows that were never trained on.  [default: those that the run held out]")
+@click.option("--target", metavar="COLUMN", help="Tables: the column that models learn to predict.")
+@click.option("--out", type=click.Path(path_type=Path), help="Tables: the report.  [default: quality.html in the run]")
 @from_file
 @debug
 def command(
@@ -32,12 +40,23 @@ def command(
     extractor: str | None,
     split: str | None,
     seed: int,
+    test: str | None,
+    target: str | None,
+    out: Path | None,
     recipe: str | None,
 ) -> None:
-    """Judge a run, or a folder of generated pictures, against real pictures.
+    """Judge a run against real data; or a folder of generated pictures, or a file of synthetic rows, of any origin.
 
     Every figure is printed with the protocol it was measured by; figures of different protocols do not compare.
     """
+    from ..data.tables_read import is_table
+    from ..pipelines.tables.store import is_table_run
+
+    if is_table_run(run) or is_table(run):
+        table_rows(run, data, test, target, seed, out, recipe)
+        return
+    if test or target or out:
+        raise click.UsageError("--test, --target and --out are for tables; these are pictures")
     from ..pipelines.evaluate import evaluate
 
     with progress(number) as advance:
@@ -61,6 +80,36 @@ def command(
         say(f"    {figure.protocol}")
     if found.written:
         say(f"\nwrote {found.written}")
+
+
+def table_rows(
+    run: Path, data: str | None, test: str | None, target: str | None, seed: int, out: Path | None, recipe: str | None
+) -> None:
+    from ..pipelines.tables.evaluate import evaluate_table
+
+    found = evaluate_table(run, data, test=test, target=target, seed=seed, out=out, recipe=recipe, progress=say_step)
+    group = ""
+    for figure in found.judgement.figures:
+        if figure.group != group:
+            group = figure.group
+            say(f"\n{group}")
+        say(f"  {figure.name:<44} {figure.value:.4g}{beside(figure)}")
+        say(f"      {figure.protocol}")
+    for name, reason in found.judgement.missing.items():
+        say(f"\nnot measured: {name}, as {reason}")
+    say(f"\nwrote {found.report}: read it for what the figures mean, and for the verdict")
+
+
+def beside(figure: TableFigure) -> str:
+    """The interval of a figure, and what it is held against."""
+    interval = "" if figure.interval is None else f"  [{figure.interval[0]:.3g}, {figure.interval[1]:.3g}]"
+    return interval + ("" if figure.reference is None else f"  beside {figure.reference:.4g}")
+
+
+def say_step(text: str) -> None:
+    """What is being worked on, where somebody sees it."""
+    if sys.stderr.isatty():
+        click.echo(f"  {text} ...", err=True)
 
 
 @contextmanager

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import ABOVE, COUNT, debug, from_file
 from .show import say, warn
+
+if TYPE_CHECKING:
+    from ..tabular.schema import Schema
 
 
 @click.command("generate", short_help="Make new examples with a trained run.")
@@ -16,7 +20,9 @@ from .show import say, warn
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same examples.")
 @click.option("--label", help="Make this class only.")
 @click.option("--truncation", type=ABOVE, help="Below 1: likelier, less varied; for recipes that know how.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("samples"), show_default=True, help="A folder.")
+@click.option("--where", "wheres", multiple=True, metavar="COLUMN=VALUE", help="Tables: VALUE, LOW..HIGH, or A|B|C.")
+@click.option("--for-spreadsheets", is_flag=True, help="Tables: text that a spreadsheet would run is made safe.")
+@click.option("--out", type=click.Path(path_type=Path), help="A folder; of a table, a file.  [default: samples]")
 @click.option("--grid/--no-grid", default=True, show_default=True, help="One picture of them all (of 1024 at most).")
 @click.option("--overwrite", is_flag=True, help="Replace the examples that are in the folder.")
 @click.option("--export", type=click.Path(path_type=Path), help="Pack the generator into this folder instead.")
@@ -28,13 +34,39 @@ def command(
     seed: int,
     label: str | None,
     truncation: float | None,
+    wheres: tuple[str, ...],
+    for_spreadsheets: bool,
+    out: Path | None,
+    grid: bool,
+    overwrite: bool,
+    export: Path | None,
+    recipe: str | None,
+) -> None:
+    """Make new examples with a trained run: a file each and one grid beside the folder, or the rows of a table."""
+    from ..pipelines.tables.store import is_table_run
+
+    if is_table_run(run):
+        if label or truncation:
+            raise click.UsageError("--label and --truncation are for pictures; rows are asked for with --where")
+        rows(run, number, seed, wheres, out, for_spreadsheets, overwrite, export, recipe)
+        return
+    if wheres or for_spreadsheets:
+        raise click.UsageError("--where and --for-spreadsheets are for tables; this run makes pictures")
+    pictures(run, number, seed, label, truncation, out or Path("samples"), grid, overwrite, export, recipe)
+
+
+def pictures(
+    run: Path,
+    number: int,
+    seed: int,
+    label: str | None,
+    truncation: float | None,
     out: Path,
     grid: bool,
     overwrite: bool,
     export: Path | None,
     recipe: str | None,
 ) -> None:
-    """Make new examples with a trained run: a file each, and one grid beside the folder."""
     from ..pipelines.generate import load, write
 
     make = load(run, recipe)
@@ -45,3 +77,57 @@ def command(
         return
     written = write(make, number, out, seed=seed, label=label, truncation=truncation, grid=grid, overwrite=overwrite)
     say(f"wrote {number} files to {out}" + (f" and {written}" if written else ""))
+
+
+def rows(
+    run: Path,
+    number: int,
+    seed: int,
+    wheres: tuple[str, ...],
+    out: Path | None,
+    for_spreadsheets: bool,
+    overwrite: bool,
+    export: Path | None,
+    recipe: str | None,
+) -> None:
+    from ..pipelines.tables.synthesizer import TableSynthesizer
+
+    model = TableSynthesizer.load(run, recipe=recipe)
+    if export:
+        say(f"packed the synthesizer into {model.save(export)}")
+        return
+    written = model.sample_to(
+        out or Path("synthetic.csv"),
+        number,
+        where=dict(asked(text, model.schema_) for text in wheres),
+        seed=seed,
+        for_spreadsheets=for_spreadsheets,
+        overwrite=overwrite,
+    )
+    say(f"wrote {number:,} rows to {written}")
+
+
+def asked(text: str, schema: Schema) -> tuple[str, Any]:
+    """`age=30..40` as ("age", (30, 40)), `job=a|b` as ("job", ["a", "b"]), `sex=F` as ("sex", "F").
+
+    Raises:
+        click.UsageError: anything else.
+        DataError: no such column.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"wanted --where COLUMN=VALUE, COLUMN=LOW..HIGH or COLUMN=A|B, this was: {text}")
+    numeric = schema[name].kind in ("integer", "float")
+    low, dots, high = value.partition("..")
+    if dots and numeric | (schema[name].kind == "datetime"):
+        return name, (number(low, numeric), number(high, numeric))
+    values = [number(part, numeric) for part in value.split("|")]
+    return name, values if len(values) > 1 else values[0]
+
+
+def number(text: str, numeric: bool) -> Any:
+    """The number that a text says, where one is wanted; nothing for an open end of a range."""
+    try:
+        return float(text) if numeric and text else text or None
+    except ValueError:
+        raise click.UsageError(f"wanted a number in --where, this was: {text}") from None

@@ -39,8 +39,18 @@ def command(
     if samples and minutes:
         raise click.UsageError("the length of a run is either --samples or --minutes: give one of them", ctx)
     from ..pipelines.resume import resume
+    from ..pipelines.tables.store import is_table_run
 
     hush_launcher()
+    if is_table_run(run):
+        if devices or micro:
+            raise click.UsageError("--devices and --micro are for pictures so far; this run is of a table", ctx)
+        from ..pipelines.tables.synthesizer import TableSynthesizer
+
+        model = TableSynthesizer.load(run, recipe=recipe)
+        model.resume(data, samples=samples, minutes=minutes, accept=accept_data_change)
+        say(f"done. The run is in {run}; its report is {run / 'report.html'}")
+        return
 
     resume(
         run,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "train",
-    short_help="Train a GAN on a folder of pictures.",
+    short_help="Train a GAN on pictures or on a table.",
     options_metavar="[OPTIONS]",
     epilog="Numbers may be written 50000, 200k, 5M.",
 )
@@ -39,34 +39,75 @@ if TYPE_CHECKING:
 @click.option("--tick", type=COUNT, help="Samples between entries in the log.")
 @click.option("--mirror", is_flag=True, help="Show every picture mirrored, too.")
 @click.option("--labels/--no-labels", default=None, help="Insist on labels, or leave them out.")
+@click.option("--schema", type=click.Path(path_type=Path), help="Tables: a YAML file that says what the columns are.")
+@click.option("--save-schema", type=click.Path(path_type=Path), help="Tables: write the schema here, to be edited.")
+@click.option("--constraints", type=click.Path(path_type=Path), help="Tables: a YAML file of what every row keeps.")
+@click.option("--target", metavar="COLUMN", help="Tables: the column that rows should help to predict.")
+@click.option(
+    "--holdout", type=click.FloatRange(0, 0.9), default=0.1, show_default=True, help="Tables: rows to judge by."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME]")
 @click.option("--overwrite", is_flag=True, help="Replace the run that is there.")
 @click.option("--from", "start_from", type=click.Path(path_type=Path), help="Begin with the weights of this run.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @debug
 @click.pass_context
-def command(ctx: click.Context, /, data: str, fields: tuple[str, ...], dry_run: bool, **settings: Any) -> None:
-    """Train a GAN on DATA: a folder of pictures, a zip, parquet, .npz, or bundled:fashion-mnist.
+def command(
+    ctx: click.Context,
+    /,
+    data: str,
+    fields: tuple[str, ...],
+    dry_run: bool,
+    save_schema: Path | None,
+    **settings: Any,
+) -> None:
+    """Train a GAN on DATA: pictures (a folder, a zip, parquet, .npz, bundled:fashion-mnist) or a table (CSV, TSV,
+    parquet).
 
     What you leave out is chosen from the data and the machine, and the choices are printed with their reasons.
 
     \b
     gansmith train photos/ --out runs/photos
+    gansmith train patients.csv --out runs/patients
     gansmith train photos/ --recipe dcgan --size 64 --minutes 30 recipe.latent=128
     """
     changes = overrides(fields, [name for option in ctx.command.params for name in option.opts])
     if settings["samples"] and settings["minutes"]:
         raise click.UsageError("the length of a run is either --samples or --minutes: give one of them", ctx)
     from ..pipelines import train as pipeline
+    from ..pipelines.tables.store import is_table_run
 
     hush_launcher()
 
-    run = pipeline.train(data, **settings, dry_run=dry_run, changes=changes, tell=show)
+    def tell(prepared: Prepared) -> None:
+        show(prepared)
+        if save_schema is not None:
+            say(f"wrote {write_schema(prepared, save_schema)}\n")
+
+    settings["constraints"] = settings["constraints"] or ()
+    run = pipeline.train(data, **settings, dry_run=dry_run, changes=changes, tell=tell)
     if dry_run:
         say("nothing was trained: this was a dry run")
         return
     say(f"done. The run is in {run}; its report is {run / 'report.html'}")
-    say(f"next: {shlex.join(['gansmith', 'generate', str(run), '-n', '64', '--out', 'samples'])}")
+    asked = ["-n", "1000", "--out", "synthetic.csv"] if is_table_run(run) else ["-n", "64", "--out", "samples"]
+    say(f"next: {shlex.join(['gansmith', 'generate', str(run), *asked])}")
+
+
+def write_schema(prepared: Prepared, path: Path) -> Path:
+    """Writes the schema of the table.
+
+    Raises:
+        UserError: the data are no table, or a file is there already.
+    """
+    from ..errors import UserError
+    from ..pipelines.tables.store import schema_of
+    from ..tabular.schemafile import save_schema
+
+    if path.exists():
+        raise UserError(f"{path} is there already, and nothing is overwritten; choose another name for --save-schema")
+    save_schema(schema_of(prepared.about), path)
+    return path
 
 
 def show(prepared: Prepared) -> None:

@@ -49,7 +49,6 @@ def prepare(
     recipe: RecipeLike = None,
     mirror: bool = False,
     labels: bool | None = None,
-    schema: str | Path | None = None,
     shard: Sequence[str] = (),
     changes: Mapping[str, Any] | None = None,
 ) -> Prepared:
@@ -63,15 +62,19 @@ def prepare(
     machine = plan.look()
     if recipe is not None:  # a misspelt name is told before the data are read
         _Maker(recipe, str(recipe), "", {}).find()
-    seen = look_at(data, labels=labels, size=wishes.size, schema=schema)
-    default = plan.default_recipe(machine, wishes, seen.kind)
+    seen = look_at(data, labels=labels, size=wishes.size)
+    default = recipe if isinstance(recipe, str) else plan.default_recipe(machine, wishes, seen.kind)
     maker = _Maker(recipe, default, plan.default_preset(machine, wishes, seen.kind), changes or {})
     _check_kind(maker, seen)
     count, sizes = seen.count * (1 + mirror), _sizes(maker, seen, wishes.size)
     facts = plan.Facts(count, seen.side, len(seen.classes), sizes, seen.why, seen.kind)
-    made = plan.choose(facts, machine, replace(wishes, recipe=None if recipe is None else maker.name))
-    read_as = _read_as(seen.kind, maker, made, mirror=mirror, labels=labels, schema=schema)
-    source = data if isinstance(data, Source) else open_source(seen.data, **read_as)
+    asked = wishes.recipe if recipe is None or isinstance(recipe, str) else maker.name
+    made = replace(plan.choose(facts, machine, replace(wishes, recipe=asked)), recipe=maker.name)
+    read_as: dict[str, Any] = {"size": made.size, "mirror": mirror, "labels": labels}
+    if isinstance(data, Source):
+        source, read_as = data, dict(maker.find().reads)
+    else:
+        source = open_source(data, **read_as)
     built = maker.build(source.spec)
     counts, train_config = parameters(built, source.spec), _train_config(made, wishes, shard)
     _check_networks(shard, counts)
@@ -100,27 +103,6 @@ def _check_kind(maker: _Maker, seen: Seen) -> None:
             f"the recipe {maker.name} makes data of the kind {makes!r}, and these are of the kind {seen.kind!r}; "
             f"choose one of: {', '.join(able)}"
         )
-
-
-def _read_as(
-    kind: str, maker: _Maker, made: plan.Plan, *, mirror: bool, labels: bool | None, schema: str | Path | None
-) -> dict[str, Any]:
-    """How the source is to read the data; kept in config.yaml, so that a resumed run reads them alike.
-
-    Raises:
-        ConfigError: a setting for another kind of data.
-    """
-    if kind != "table":
-        if schema is not None:
-            raise ConfigError(
-                f"a schema is for tables, and these are of the kind {kind!r}: leave out --schema {schema}"
-            )
-        return {"size": made.size, "mirror": mirror, "labels": labels}
-    given = {"--size": made.size, "--mirror": mirror or None, "--labels": labels}
-    wrong = [name for name, value in given.items() if value is not None]
-    if wrong:
-        raise ConfigError(f"{wrong[0]} is for pictures, and these data are a table: leave it out")
-    return dict(maker.find().reads)
 
 
 def _check_networks(names: Sequence[str], known: Mapping[str, int]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import GansmithError
+from ..data.tables_read import is_table
+from ..errors import ConfigError, GansmithError
 from ..report import write_report
 from ..training import folder
 from ..training.monitors import Monitor
@@ -34,6 +35,10 @@ def train(
     tell: Tell | None = None,
     mirror: bool = False,
     labels: bool | None = None,
+    schema: Any = None,
+    constraints: Any = (),
+    target: str | None = None,
+    holdout: float = 0.1,
     shard: Sequence[str] = (),
     preset: str | None = None,
     size: int | None = None,
@@ -52,13 +57,15 @@ def train(
     """Trains a GAN on `data` and returns the run folder. What is left out is chosen from the data and the machine.
 
     Args:
-        data: a folder, a zip, a parquet file, an `.npz`, `bundled:fashion-mnist`, an array, a `datasets.Dataset`.
+        data: pictures: a folder, a zip, a parquet file, an `.npz`, `bundled:fashion-mnist`, an array, a
+            `datasets.Dataset`; or a table: CSV, TSV, parquet, several files of one, a DataFrame, an Arrow table.
         out: the run folder; `runs/NAME-OF-DATA` when left out.
         recipe: a name (`r3gan`), a file (`my_gan.py:MyGAN`), a Recipe or a class of one.
         start_from: begin with the weights of this run.
         monitors, tell: who watches, and who hears the choices; the usual ones when left out.
-        mirror: show every picture also mirrored.
-        labels: True insists on them, False leaves them out, None takes them where there are any.
+        mirror, labels: of pictures: show each also mirrored; True insists on labels, False leaves them out, None
+            takes them where there are any.
+        schema, constraints, target, holdout: of a table, see `TableSynthesizer`.
         shard: networks to shard over the processes.
         samples, minutes: how long; one of them.
         dry_run: choose, tell, and stop.
@@ -75,6 +82,28 @@ def train(
         refuse_taken(run, overwrite=overwrite)
     initial = Transfer(start_from) if start_from else None
     changes = {**(changes or {}), **recipe_fields}
+    if is_table(data):
+        _refuse({"mirror": mirror or None, "labels": labels}, "pictures", "a table")
+        from .tables.runs import train_table
+
+        return train_table(
+            data,
+            wishes,
+            recipe=recipe,
+            run=run,
+            schema=schema,
+            constraints=constraints,
+            target=target,
+            holdout=holdout,
+            changes=changes,
+            tell=tell or print_plan,
+            dry_run=dry_run,
+            overwrite=overwrite,
+            shard=shard,
+            initial=initial,
+            monitors=monitors,
+        )
+    _refuse({"schema": schema, "constraints": constraints or None, "target": target}, "tables", "pictures")
     prepared = prepare(data, wishes, recipe=recipe, mirror=mirror, labels=labels, shard=shard, changes=changes)
     if first_process():
         (tell or print_plan)(prepared)
@@ -82,6 +111,17 @@ def train(
         watching = watchers(monitors, prepared.source, data, prepared.config)
         fit(trainer(prepared, run, watching, initial=initial, overwrite=overwrite))
     return run
+
+
+def _refuse(settings: Mapping[str, Any], meant: str, given: str) -> None:
+    """Refuses settings for another kind of data.
+
+    Raises:
+        ConfigError: names the first of them.
+    """
+    for name, value in settings.items():
+        if value is not None:
+            raise ConfigError(f"--{name} is for {meant}, and these data are {given}: leave it out")
 
 
 def trainer(

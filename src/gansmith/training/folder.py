@@ -19,7 +19,8 @@ from ..errors import RunFolderError
 
 CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD = "config.yaml", "log.jsonl", "samples", "report.html", "tb"
 EVALUATION, BEST = "evaluation.json", "best"
-_OURS = (CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD, EVALUATION, BEST)
+QUALITY = "quality.html"
+_OURS = (CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD, EVALUATION, BEST, QUALITY, "quality.json")
 
 
 def command(verb: str, run: Path, *more: str) -> str:

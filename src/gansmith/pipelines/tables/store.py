@@ -8,7 +8,8 @@ from typing import Any
 
 from ... import __version__, checkpoint
 from ...config import build, read_yaml, to_dict
-from ...errors import CheckpointError, RunFolderError
+from ...errors import CheckpointError, RunFolderError, UserError
+from ...tabular.schema import Schema
 from ...training.config import TrainConfig
 from ...training.folder import CONFIG
 from ..generate import Generator
@@ -97,3 +98,21 @@ def is_run(path: Path) -> bool:
 def run_config(run: Path) -> TrainConfig:
     """The settings of a run."""
     return build(TrainConfig, read_yaml(run / CONFIG)["train"], where="train")
+
+
+def is_table_run(path: Path) -> bool:
+    """Whether this is a run, or a saved model, of a table."""
+    if (path / f"{TABLE}.json").is_file():
+        return True
+    return is_run(path) and isinstance((read_yaml(path / CONFIG).get("about") or {}).get(TABLE), dict)
+
+
+def schema_of(about: Mapping[str, Any]) -> Schema:
+    """The columns of the table that a prepared run is about.
+
+    Raises:
+        UserError: it is about no table.
+    """
+    if TABLE not in about:
+        raise UserError("only a table has a schema, and these data are none: leave out --save-schema")
+    return Rules.from_json(about[TABLE]["rules"]).schema

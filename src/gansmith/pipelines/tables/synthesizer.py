@@ -8,9 +8,11 @@ TableSynthesizer.load("model").sample(10)
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from pathlib import Path
@@ -33,11 +35,13 @@ from ..prepare import Prepared, prepare
 from ..prepare import where as place_of
 from ..resume import resume as resume_run
 from ..train import trainer as trainer_of
+from ..transfer import Transfer
 from . import constraint_files, store
 from .bar import rows_bar
 from .constraints import Predicate
 from .drawing import Drawer
 from .estimator import Estimator
+from .finish import finish
 from .holdout import Rest, hold_out
 from .imputing import impute
 from .inner import canonical_chunks, transformed
@@ -125,15 +129,53 @@ class TableSynthesizer(Estimator):
             TrainingFailed, CheckpointError: see `Trainer.fit`.
             Interrupted: a signal came; what was learnt so far is there, and `resume` goes on.
         """
+        wishes = Wishes(
+            preset=self.preset,
+            batch=self.batch,
+            samples=self.samples,
+            minutes=self.minutes,
+            tick=max(OFTEN, self.samples // SCORES) if self.samples else SELDOM,
+            seed=self.seed,
+        )
+        self.train(data, wishes)
+        return self
+
+    def train(
+        self,
+        data: Any,
+        wishes: Wishes,
+        *,
+        tell: Callable[[Prepared], None] | None = None,
+        dry_run: bool = False,
+        overwrite: bool = False,
+        shard: Sequence[str] = (),
+        initial: Transfer | None = None,
+        monitors: Sequence[Monitor] = (),
+    ) -> None:
+        """`fit` with all the settings of a run, as the command line has them.
+
+        Args:
+            wishes: length, batch, devices and so on; in the place of the constructor's.
+            tell: hears what was chosen, before anything is trained.
+            dry_run: choose, tell, and stop.
+            overwrite: replace a run that is in `out`.
+            shard: networks to shard over the processes.
+            initial: begin with the weights of another run.
+            monitors: more of them.
+        """
         asked = constraint_files.read(self.constraints)
         table = open_table(data, schema=self.schema)
         rules = fit_rules(canonical_chunks(table), table.schema, asked)
         source = TableSource(transformed(table, rules), seed=self.seed, **dict(self._class().reads))
         training, held = hold_out(source, self.holdout, self.seed)
-        prepared = self._prepared(training, rules, table, data)
+        prepared = self._prepared(training, rules, table, data, wishes, shard)
+        if tell is not None:
+            tell(prepared)
+        if dry_run:
+            return
         run = self._folder()
-        watching = self._monitors(prepared.recipe_name, prepared.config.tick, source.spec, held)
-        trainer = trainer_of(prepared, run, watching, initial=None, overwrite=False)
+        watching = [*self._monitors(prepared.recipe_name, prepared.config.tick, source.spec, held), *monitors]
+        trainer = trainer_of(prepared, run, watching, initial=initial, overwrite=overwrite)
         self._forget()
         try:
             trainer.fit()
@@ -143,10 +185,15 @@ class TableSynthesizer(Estimator):
         finally:
             self._source, self._held, self._table = training, held, table
         trainer.runtime.close()
+        self._finish(run, trainer.runtime.rank == 0)
         self._take_over(run, rules, table.rows)
         self.data_ = place_of(data)
         self._say_how_it_ended()
-        return self
+
+    def _finish(self, run: Path, first: bool = True) -> None:
+        """Calibrates what is kept of a run that has ended."""
+        if first and self._source is not None:
+            finish(run, self._source, self._own_recipe(), seed=self.seed)
 
     def resume(
         self, data: Any = None, *, samples: int | None = None, minutes: float | None = None, accept: bool = False
@@ -178,6 +225,7 @@ class TableSynthesizer(Estimator):
             monitors=watching,
             accept_data_change=accept,
         )
+        self._finish(self.run_)
         self._take_over(self.run_, self.rules_, self.rows_)
         self._say_how_it_ended()
         return self
@@ -191,6 +239,23 @@ class TableSynthesizer(Estimator):
         source = TableSource(transformed(table, self.rules_), spec=self.spec_, seed=self.seed)
         self._source, self._held = hold_out(source, self.holdout, self.seed)
         self._table = table
+
+    def split(self, data: Any) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """The rows that were learnt, and those that were held out (None where none were), of the training data.
+
+        Raises:
+            NotFittedError: nothing was learnt yet.
+        """
+        self._need_fitted("tell what it learnt from what it held out")
+        if self._source is None:
+            self._open_again(data)
+        assert self._table is not None
+        frame = self._table.frame()
+        if not isinstance(self._source, Rest):
+            return frame, None
+        kept = self._source.kept.numpy()
+        rest = np.setdiff1d(np.arange(len(frame)), kept)
+        return frame.iloc[kept].reset_index(drop=True), frame.iloc[rest].reset_index(drop=True)
 
     def _class(self) -> type[Recipe]:
         if isinstance(self.recipe, str):
@@ -213,14 +278,13 @@ class TableSynthesizer(Estimator):
             raise ConfigError(f"the recipe {self.recipe!r} makes no use of a target; leave it out, or take ctabgan")
         return {**changes, "target": self.target}
 
-    def _prepared(self, source: Any, rules: Rules, table: Table, data: Any) -> Prepared:
-        tick = max(OFTEN, self.samples // SCORES) if self.samples else SELDOM
-        wishes = Wishes(
-            preset=self.preset, batch=self.batch, samples=self.samples, minutes=self.minutes, tick=tick, seed=self.seed
-        )
-        prepared = prepare(source, wishes, recipe=self.recipe, changes=self._changes(rules))
+    def _prepared(
+        self, source: Any, rules: Rules, table: Table, data: Any, wishes: Wishes, shard: Sequence[str]
+    ) -> Prepared:
+        wishes = replace(wishes, recipe=self.recipe if isinstance(self.recipe, str) else None)
+        prepared = prepare(source, wishes, recipe=self.recipe, shard=shard, changes=self._changes(rules))
         document = store.table_document(rules, self._plain_params(), table.rows, place_of(data))
-        return replace(prepared, about=prepared.about | {store.TABLE: document})
+        return replace(prepared, about=prepared.about | {"data": place_of(data), store.TABLE: document})
 
     def _plain_params(self) -> dict[str, Any]:
         """The constructor's arguments as JSON values; schema and constraints are kept with the rules."""
@@ -231,10 +295,14 @@ class TableSynthesizer(Estimator):
         return params
 
     def _folder(self) -> Path:
+        if self._temporary is not None:
+            self._temporary()  # the folder of an earlier fit
+            self._temporary = None
         if self.out is not None:
             return Path(self.out)
-        self._temporary = tempfile.TemporaryDirectory(prefix="gansmith-table-")
-        return Path(self._temporary.name)
+        folder = tempfile.mkdtemp(prefix="gansmith-table-")
+        self._temporary = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     def _monitors(self, recipe_name: str, every: int, spec: TableSpec, held: Any) -> list[Monitor]:
         found: list[Monitor] = [] if self.quiet else [Progress()]
