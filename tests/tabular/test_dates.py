@@ -64,15 +64,14 @@ def test_chunks_narrow_formats_down() -> None:
     assert dates.best is None
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_every_format_reads_what_it_writes(form: str) -> None:
-    step = resolution(form)
-    values = np.random.default_rng(0).integers(0, 18_000 * DAY, 50) // step * step
-    texts = render(values.astype(np.float64), form)
-    again = render(parse(texts, form), form)
-    assert again.tolist() == texts.tolist()
-    assert form in candidates(texts.tolist())
-    assert unknown_token(form) is None
+def test_every_format_reads_what_it_writes() -> None:
+    days = np.random.default_rng(0).integers(0, 18_000 * DAY, 30)
+    for form in FORMATS:
+        texts = render((days // resolution(form) * resolution(form)).astype(np.float64), form)
+        again = render(parse(texts, form), form)
+        assert again.tolist() == texts.tolist(), form
+        assert form in candidates(texts[:3].tolist())
+        assert unknown_token(form) is None
 
 
 def test_dates_before_1970_and_far_ahead() -> None:

@@ -55,6 +55,8 @@ def columns(rows: int) -> Any:
         st.sampled_from(["1", "2", "3"]),
         st.integers(-(2**70), 2**70).map(str),
         st.floats(-1e6, 1e6).map(lambda x: f"{x:.3f}"),
+        st.integers(0, 10**7).map(lambda n: f"${n / 100:,.2f}"),
+        st.integers(0, 100).map(lambda n: f"{n}%"),
         st.dates().map(str),
         st.datetimes().map(lambda d: d.isoformat(" ", "seconds")),
         st.sampled_from(["yes", "no", ""]),
@@ -144,6 +146,7 @@ def test_any_bytes_give_a_table_or_a_data_error(content: bytes) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @MANY
 @hypothesis.given(files())
 def test_a_thousand_fuzzed_files(content: bytes) -> None:

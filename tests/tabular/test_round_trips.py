@@ -113,6 +113,9 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     "codes with leading zeros": ("category", lambda: ints(30).map("{:03d}".format)),
     "numbers as text": ("integer", lambda: ints().astype(str)),
     "few numbers as text": ("category", lambda: words("1", "2", "3.0")),
+    "amounts with a currency": ("float", lambda: pd.Series(rng().lognormal(5, 2, N)).map("${:,.2f}".format)),
+    "percents with nulls": ("integer", lambda: holes(ints(101).map("{}%".format))),
+    "few numbers with a unit": ("category", lambda: words("5 kg", "10 kg", "20 kg")),
     "integer objects": ("integer", lambda: objects(int(i) for i in ints())),
     "Arrow integers": ("integer", lambda: ints().astype("int64[pyarrow]")),
     "Arrow text": ("category", lambda: words("a", "b").astype(pd.ArrowDtype(pa.string()))),
@@ -186,6 +189,13 @@ def test_dates_of_another_format_are_named() -> None:
     schema = infer(pd.DataFrame({"d": ["2020-01-31", "2020-02-01"] * 10}))
     with pytest.raises(DataError, match=r"row 2: wanted a date written as %Y-%m-%d, this was: '31\.1\.2020'"):
         canonicalise(pd.DataFrame({"d": ["2020-01-31", "31.1.2020"]}), schema)
+
+
+def test_amounts_written_otherwise_are_named() -> None:
+    schema = infer(pd.DataFrame({"a": [f"${i:,}.50" for i in range(300)]}))
+    assert schema["a"].format == "${:.2f}"
+    with pytest.raises(DataError, match=r"'a', row 2: wanted a number written as \$1234\.50, this was: '7 EUR'"):
+        canonicalise(pd.DataFrame({"a": ["$1.50", "7 EUR"]}), schema)
 
 
 @pytest.mark.parametrize(("values", "dtype"), [([[1]], "list"), ([b"x"], "bytes"), ([{"a": 1}], "dict")])

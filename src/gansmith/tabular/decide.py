@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
-from . import recognise
+from . import decorated, recognise
 from .dates import DAY, Moments, TextDates
 from .schema import Column, Kind
 from .tally import MOST_DISTINCT, Distinct, Numbers
@@ -40,6 +40,7 @@ class Facts:
         numbers, moments, dates: see there; dates are those that are text.
         kind: what the user says that the column is.
         placeholders: words among numbers that were taken for missing values.
+        format: how numbers are written that are text with a unit or a currency.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Facts:
     hints: bool = True
     from_file: bool = False
     placeholders: dict[str, int] = field(default_factory=dict)
+    format: str | None = None
 
     @property
     def known(self) -> int:
@@ -130,8 +132,7 @@ def _of_numbers(facts: Facts, numbers: Numbers) -> Column:
     if kind == "identifier":
         return _identifier(facts, *_fill_of_numbers(facts, numbers), low=numbers.low, high=numbers.high)
     if kind in ("category", "boolean"):
-        as_text = facts.dtype in TEXT and facts.distinct is not None
-        return _category(facts, facts.distinct if as_text and facts.distinct else numbers.distinct, kind)
+        return _category(facts, _as_written(facts, numbers), kind)
     if kind == "datetime":
         return _of_number_dates(facts, numbers)
     return _column(
@@ -141,14 +142,25 @@ def _of_numbers(facts: Facts, numbers: Numbers) -> Column:
         low=numbers.low,
         high=numbers.high,
         special=special_values(numbers),
+        format=facts.format,
     )
 
 
+def _as_written(facts: Facts, numbers: Numbers) -> Distinct:
+    """The different values as categories: numbers, or the texts that they came as."""
+    if facts.dtype in TEXT and facts.distinct is not None:
+        return facts.distinct
+    if facts.format is None:
+        return numbers.distinct
+    texts = np.array(decorated.write(numbers.distinct.values, facts.format), dtype=object)
+    return replace(numbers.distinct, values=texts)
+
+
 def _kind_of_numbers(facts: Facts, numbers: Numbers, known: int, k: int) -> Kind:
-    name, repeated = facts.name, known / max(1, k)
-    if numbers.consecutive and known >= LEAST_COUNTED and facts.nulls == 0:
+    name, repeated, hints = facts.name, known / max(1, k), facts.hints and facts.format is None
+    if numbers.consecutive and facts.format is None and known >= LEAST_COUNTED and facts.nulls == 0:
         return "identifier"
-    if facts.hints and numbers.whole and (found := _hinted_kind(facts, numbers, known, k)):
+    if hints and numbers.whole and (found := _hinted_kind(facts, numbers, known, k)):
         return found
     if numbers.whole and max(abs(numbers.low), abs(numbers.high)) > EXACT:
         return "category" if k <= MOST_CODES and repeated >= 5 else "identifier"
@@ -157,7 +169,7 @@ def _kind_of_numbers(facts: Facts, numbers: Numbers, known: int, k: int) -> Kind
         return "category"
     if facts.dtype.startswith("timedelta"):
         return "float"
-    if facts.hints and numbers.whole and recognise.is_code_name(name) and k <= MOST_CODES and repeated >= 5:
+    if hints and numbers.whole and recognise.is_code_name(name) and k <= MOST_CODES and repeated >= 5:
         return "category"
     whole_type = "int" in facts.dtype.lower() or facts.nulls > 0 or facts.dtype in TEXT
     return "integer" if numbers.whole and whole_type else "float"
@@ -261,11 +273,18 @@ def _kind_of_words(facts: Facts, distinct: Distinct, texts: list[str]) -> Kind:
         return "boolean"
     if words and plain and k > 1 and facts.dates is not None and facts.dates.best:
         return "datetime"
-    if words and recognise.content_fill(texts):
-        return "identifier"
-    if words and facts.hints and recognise.hinted_fill(facts.name) and k > min(FEW_WHOLE, facts.known / 2):
+    if words and (recognise.content_fill(texts) or (facts.hints and _names_someone(facts, texts, k))):
         return "identifier"
     return "identifier" if _are_different(facts, distinct, k) else "category"
+
+
+def _names_someone(facts: Facts, texts: list[str], k: int) -> bool:
+    """Whether a column's name says that it holds personal data, and its texts do not contradict."""
+    if recognise.names_persons(facts.name, texts):
+        return k > 1
+    hinted = recognise.hinted_fill(facts.name)
+    few = 1 if hinted in ("first_name", "last_name") else min(FEW_WHOLE, facts.known / 2)
+    return hinted is not None and k > few
 
 
 def _are_different(facts: Facts, distinct: Distinct, k: int) -> bool:

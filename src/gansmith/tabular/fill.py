@@ -79,12 +79,20 @@ def _random(rows: npt.NDArray[np.int64], seed: int, number: int = 0) -> npt.NDAr
 
 
 def _shuffled(rows: npt.NDArray[np.int64], seed: int, size: int) -> npt.NDArray[np.int64]:
-    """Row numbers put in another order, one to one, within each stretch of `size` < 2^31 rows."""
-    step = 1 + int(_random(np.zeros(1, dtype=np.int64), seed, 1)[0] % np.uint64(max(1, size - 1)))
-    while np.gcd(step, size) != 1:
-        step = step % size + 1
-    shift = int(_random(np.zeros(1, dtype=np.int64), seed, 2)[0] % np.uint64(size))
-    return np.asarray((rows % size * step + shift) % size)
+    """Row numbers put in a random order, one to one, within each stretch of `size` rows.
+
+    A Feistel network over the next power of four, walked until it falls below `size` (Black and Rogaway 2002).
+    """
+    half = max(1, (max(2, size - 1).bit_length() + 1) // 2)
+    low, found = np.uint64((1 << half) - 1), (rows % size).astype(np.uint64)
+    left = np.ones(len(found), dtype=bool)
+    while left.any():
+        a, b = found[left] >> np.uint64(half), found[left] & low
+        for turn in range(4):
+            a, b = b, a ^ (_random(b.astype(np.int64), seed, 10 + turn) & low)
+        found[left] = a << np.uint64(half) | b
+        left = left & (found >= size)
+    return found.astype(np.int64)
 
 
 def _patterned(pattern: str, rows: npt.NDArray[np.int64], seed: int, *, unique: bool = True) -> Texts:

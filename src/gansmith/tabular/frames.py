@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError, did_you_mean
+from . import decorated
 from .dates import DAY, parse, render
 from .fill import filled
 from .schema import DISCRETE, Canonical, Column, Schema, rows_of
@@ -80,6 +81,8 @@ def _amounts(known: Any, column: Column, rows: Array) -> Array:
 
 
 def _text_numbers(known: Any, column: Column, rows: Array) -> Array:
+    if column.format is not None:
+        return _decorated(known, column, rows)
     found = numbers_among(texts(known))
     if found is None:
         at = next(i for i, text in enumerate(known.astype(object)) if not _is_number(str(text)))
@@ -89,6 +92,15 @@ def _text_numbers(known: Any, column: Column, rows: Array) -> Array:
     out = np.full(len(known), np.nan)
     out[~absent] = values
     return out
+
+
+def _decorated(known: Any, column: Column, rows: Array) -> Array:
+    form, held = column.format or "", [str(v) for v in known.tolist()]
+    values = decorated.read(held, form)
+    if values is None:
+        at = next(i for i, text in enumerate(held) if decorated.read([text], form) is None)
+        raise _misfit(column, int(rows[at]), held[at], f"a number written as {form.format(1234.5)}")
+    return values
 
 
 def _is_number(text: str) -> bool:
@@ -252,13 +264,15 @@ def _as_objects(values: Array, missing: Array, column: Column) -> Any:
 
     pd, out = need("pandas"), np.full(len(values), None, dtype=object)
     known = values[~missing]
-    if column.kind == "integer":
-        made: Any = _whole(known, np.dtype(np.int64)).astype(object)
+    if column.format is not None:
+        made: Any = decorated.write(known, column.format)
+    elif column.kind == "integer":
+        made = _whole(known, np.dtype(np.int64)).astype(object)
     else:
         made = known.astype(object)
     if column.dtype == "decimal":
         made = [Decimal(f"{v:.{column.decimals}f}" if column.decimals is not None else str(v)) for v in made]
-    elif column.dtype != "object":
+    elif column.dtype != "object" and column.format is None:
         made = [str(v) for v in made]
     out[~missing] = made
     return pd.Series(out, dtype=text_dtype(column.dtype) if column.dtype in TEXT else object)

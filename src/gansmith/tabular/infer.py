@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError, did_you_mean
+from . import decorated
 from .dates import Moments, TextDates
 from .decide import Facts, decide
 from .schema import DISCRETE, Column, Schema
@@ -232,7 +233,7 @@ class _Tally:
         known = array.drop_null() if array.null_count else array
         if not len(known) or self.surprise:
             return
-        found = None if self.as_words else numbers_among(known)
+        found = None if self.as_words else self._numbers_among(known)
         if found is not None:
             places = np.flatnonzero(_numpy(array.is_valid()))
             self._add_text_numbers(*found, known, places, before)
@@ -241,8 +242,21 @@ class _Tally:
         else:
             if not self.as_words and numbers_among(known[:32]) is not None:
                 self.odd = _odd_one(array, before)
-            self.facts.numbers, self.as_words = None, True
+            self.facts.numbers, self.facts.format, self.as_words = None, None, True
             self._add_words(known)
+
+    def _numbers_among(self, known: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]] | None:
+        """Numbers in text, bare ones or all with the same unit or currency."""
+        form, facts = self.facts.format, self.facts
+        if form is None and (found := numbers_among(known)) is not None:
+            return found
+        if form is None and facts.numbers is None:
+            form = decorated.find(known[: decorated.LOOKED_AT].to_pylist())
+        values = decorated.read(known.to_pylist(), form) if form is not None else None
+        if values is None:
+            return None
+        facts.format = form
+        return values, np.zeros(len(values), dtype=bool)
 
     def _add_text_numbers(
         self, values: npt.NDArray[Any], absent: npt.NDArray[Any], known: Any, places: npt.NDArray[Any], before: int
@@ -338,10 +352,9 @@ def _dtype_of(facts: Facts) -> str:
     """The pandas dtype for a column of a file."""
     if facts.known == 0:
         return "str" if facts.distinct and len(facts.distinct.values) else "float64"
-    if facts.numbers is not None:
+    if facts.numbers is not None and facts.format is None:
         return ("Int64" if facts.nulls else "int64") if _held_as_ints(facts.numbers) else "float64"
-    assert facts.distinct is not None
-    if facts.distinct.exact and set(facts.distinct.values.tolist()) <= {"True", "False"}:
+    if facts.distinct is not None and facts.distinct.exact and set(facts.distinct.values.tolist()) <= {"True", "False"}:
         facts.distinct.values = np.array([v == "True" for v in facts.distinct.values], dtype=object)
         return "boolean" if facts.nulls else "bool"
     return "str"

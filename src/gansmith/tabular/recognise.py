@@ -38,6 +38,10 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ("url", r"(url|website|homepage)"),
     ("ipv4", r"(ip|ip_?addr(ess)?)"),
 )  # fmt: skip
+_ROLE = re.compile(
+    r"(.*_)?(doctor|physician|surgeon|nurse|therapist|consultant|teacher|employee|patient|customer|client|owner|author|"
+    r"manager|agent|person|contact|driver|student|user|by)"
+)
 _ID = re.compile(r"(.*_)?(id|ids|uuid|guid|key|index|idx|nr|no|rownum|row_number|rownr|serial(_number)?|unnamed_\d+)")
 _CODE = re.compile(
     r"(.*_)?(codes?|zip|zip_?code|postcode|postal_?code|plz|fips|icd\d*|sic|naics|type|class|category|id|store|shop|"
@@ -65,6 +69,13 @@ def hinted_fill(name: str) -> str | None:
     """The Faker provider that a column's name asks for, or None."""
     plain = plain_name(name)
     return next((fill for fill, pattern in _NAMES if re.fullmatch(pattern, plain)), None)
+
+
+def names_persons(name: str, texts: Sequence[str]) -> bool:
+    """Whether a column is named after persons, and most of its texts look like their names."""
+    persons = sum(bool(_PERSON.fullmatch(t)) for t in texts)
+    named = _ROLE.fullmatch(plain_name(name)) or hinted_fill(name) == "name"
+    return bool(named) and persons >= 0.5 * len(texts)
 
 
 def is_id_name(name: str) -> bool:

@@ -27,11 +27,16 @@ def save_schema(schema: Schema, path: Path | str) -> None:
     Raises:
         DataError: the file cannot be written.
     """
-    path = Path(path)
-    text = _HEAD + yaml.safe_dump(
-        {"columns": schema.to_json()}, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
-    )
-    write_whole(path, text.encode("utf-8"))
+    plain = {"columns": schema.to_json()}
+    text = _as_yaml(plain, unicode=True)
+    if yaml.safe_load(text) != plain:  # letters that YAML takes for line ends, such as U+0085
+        text = _as_yaml(plain, unicode=False)
+    write_whole(Path(path), (_HEAD + text).encode("utf-8"))
+
+
+def _as_yaml(plain: dict[str, Any], *, unicode: bool) -> str:
+    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=unicode, width=110, default_flow_style=None)
+    return text
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -107,7 +112,7 @@ def _checked(schema: Schema) -> Schema:
         if names.count(name) > 1:
             raise DataError(f"the schema has two columns {name!r}")
     for column in schema:
-        if column.format is not None and (bad := unknown_token(column.format)):
+        if column.kind == "datetime" and column.format is not None and (bad := unknown_token(column.format)):
             raise DataError(
                 f"column {column.name!r}: the date format {column.format!r} has a part {bad} that is unknown"
             )
@@ -157,7 +162,7 @@ def _remarks(column: Column) -> str:
     if column.special:
         found.append("special: " + ", ".join(f"{v:g}" for v in column.special))
     if column.format is not None:
-        found.append(f"written {column.format}")
+        found.append(f"written {column.format if column.kind == 'datetime' else column.format.format(1234.5)}")
     if column.kind == "category" and len(column.categories) == 1 and not column.nulls:
         found.append("one value only")
     return "; ".join(found)
