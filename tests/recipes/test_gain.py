@@ -37,7 +37,7 @@ def households(n: int, seed: int = 0) -> dict[str, np.ndarray]:
     return {"income": income, "rent": rent, "city": city, "rooms": np.ceil(rent / 300)}
 
 
-def table(values: Canonical, nulls: bool = True, style: str = "quantile") -> MemoryTable:
+def table(values: Canonical, nulls: bool = True, style: str = "linear") -> MemoryTable:
     n = len(values["city"])
     counts = tuple(int((values["city"] == i).sum()) for i in range(3)) + (n,) * nulls
     columns = (
@@ -82,7 +82,7 @@ def test_a_complete_table_has_no_code_for_missing_values() -> None:
     assert (nets.G.known(source.x) == 1).all()
 
 
-@pytest.mark.parametrize("style", ["quantile", "modes"])
+@pytest.mark.parametrize("style", ["linear", "quantile", "modes"])
 def test_known_values_stay_and_missing_ones_are_filled(style: str) -> None:
     values, gone = holed(households(80), 0.3)
     source = table(values, style=style)
@@ -161,10 +161,21 @@ def test_the_reconstruction_counts_known_values_only() -> None:
         at = known[:, NAMES.index(span.column)]
         part, x = raw[:, span.slice], source.x[:, span.slice]
         if span.head == "scalar":
-            total += at * ((part.tanh() - x) / 2).square().squeeze(1)
+            total += 20.0 * at * ((part.tanh() - x) / 2).square().squeeze(1)
         else:
             total -= at * (part.log_softmax(1) * x).sum(1)
-    assert torch.allclose(nets.G.error(raw, source.x), total / known.sum(1).clamp_min(1), atol=1e-5)
+    assert torch.allclose(nets.G.error(raw, source.x, 20.0), total / known.sum(1).clamp_min(1), atol=1e-5)
+
+
+def test_numbers_are_read_between_the_lowest_and_the_highest() -> None:
+    """So that a squared error is the one that is measured, on the scale of the range."""
+    assert GAIN.reads == {"style": "linear"}
+    values = households(200)
+    source = table(values)
+    rent = values["rent"]
+    wanted = 2 * (rent - rent.min()) / (rent.max() - rent.min()) - 1
+    assert np.allclose(source.x[:, 3].numpy(), wanted, atol=1e-6)
+    assert np.allclose(source.canonical()["rent"], rent, rtol=1e-4)
 
 
 def test_presets_hide_values_where_none_are_missing() -> None:

@@ -39,6 +39,7 @@ class GAIN(Recipe):
     Args:
         width: of the two hidden layers of G and of D; 0 for that of a row, as in the paper.
         alpha: weight of the reconstruction of known values.
+        numbers: weight of a squared error, on a scale from 0 to 1, within it; that of a choice's -log p is 1.
         hint: share of the columns of which D is told whether they were known, in [0, 1).
         noise: missing scalars are uniform in [-noise, noise], choices in [0, noise], as G sees them.
         hide: share of the known values that each batch hides from G on top; G is to reconstruct these too, and so
@@ -48,10 +49,12 @@ class GAIN(Recipe):
     """
 
     makes: ClassVar[str] = "table"
+    reads: ClassVar[Mapping[str, Any]] = {"style": "linear"}
     imputes: ClassVar[bool] = True
 
     width: int = 0
     alpha: float = 100.0
+    numbers: float = 1.0
     hint: float = 0.9
     noise: float = 0.01
     hide: float = 0.0
@@ -90,7 +93,7 @@ class GAIN(Recipe):
         raw = nets.G(self.veiled(nets, batch["x"], m, batch, ctx), m)
         logits, asked = self.judge(nets, nets.G.fill(x, m, nets.G.heads(raw)), m, batch, ctx)
         adv = (asked * (1 - m) * F.softplus(-logits)).mean(1) / (1 - self.hint)
-        return {"adv": adv, "known": self.alpha * nets.G.error(raw, x)}
+        return {"adv": adv, "known": self.alpha * nets.G.error(raw, x, self.numbers)}
 
     def shown(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
         """m, (b columns): 1 where a value is known and not hidden."""
@@ -191,10 +194,10 @@ class Generator(nn.Module):
         """Sums of what belongs to each column."""
         return values.new_zeros(len(values), self.columns).index_add(1, self.owner, values)
 
-    def error(self, raw: Rows, x: Rows) -> Float[Tensor, "b"]:
-        """How far the whole row is from what is known of `x`, the mean over its known columns: squared errors of
-        scalars, on a scale from 0 to 1, and -log p of choices."""
-        square = ((torch.tanh(raw) - x) / 2).square() * self.scalar
+    def error(self, raw: Rows, x: Rows, numbers: float = 1.0) -> Float[Tensor, "b"]:
+        """How far the whole row is from what is known of `x`, the mean over its known columns: `numbers` times the
+        squared errors of scalars, on a scale from 0 to 1, and -log p of choices."""
+        square = ((torch.tanh(raw) - x) / 2).square() * self.scalar * numbers
         known = self.known(x)
         total = (self.by_column(square) * known).sum(1)
         if self.heads.count:
@@ -228,11 +231,7 @@ def perceptron(sizes: tuple[int, ...]) -> nn.Sequential:
 
 
 def rows_spec(spec: Spec) -> TableSpec:
-    """`spec` itself, once it is known to be a table's.
-
-    Raises:
-        SpecError: it is of another kind of data.
-    """
+    """`spec` itself; a SpecError where it is not a table's."""
     if not isinstance(spec, TableSpec):
         raise SpecError(f"gain fills in tables; the data are of the kind: {spec.kind}")
     return spec
@@ -247,4 +246,4 @@ def paper(spec: Spec) -> GAIN:
 def small(spec: Spec) -> GAIN:
     """For a CPU core and a minute or two, at a batch of 128."""
     rows_spec(spec)
-    return GAIN(width=256, hide=0.2, half_life=10_000.0)
+    return GAIN(width=256, numbers=20.0, hide=0.2, half_life=10_000.0)

@@ -13,7 +13,7 @@ from .encoders import Choice, Encoder, Floats, Modes, Moment, Quantile
 from .schema import Canonical, Column, Schema, rows_of
 from .spec import TableSpec
 
-Style = Literal["quantile", "modes"]
+Style = Literal["quantile", "modes", "linear"]
 SAMPLE = 100_000  # rows that encoders are fitted on
 MIXTURE_SAMPLE = 5_000  # rows that a Gaussian mixture is fitted on
 MOST_MODES, LEAST_WEIGHT = 10, 0.005  # Xu et al. 2019
@@ -36,7 +36,8 @@ def fit_spec(
     Args:
         sample: canonical columns of some rows; SAMPLE of them are enough.
         rows: how many rows the table has.
-        style: how numbers are encoded: by their place in the distribution, or by the modes of a mixture.
+        style: how numbers are encoded: by their place in the distribution, by the modes of a mixture, or by their place
+            between the lowest and the highest.
         most_codes: codes of a column with many categories.
 
     Raises:
@@ -61,6 +62,8 @@ def _fit_column(
         return fit_moment(column, values)
     if style == "modes":
         return fit_modes(column, values, int(rng.integers(2**31)))
+    if style == "linear":
+        return fit_linear(values, column.special, column.nulls)
     return fit_quantile(values, column.special, column.nulls)
 
 
@@ -91,6 +94,15 @@ def fit_quantile(values: npt.NDArray[Any], special: tuple[float, ...] = (), null
         special=special,
         nulls=nulls,
     )
+
+
+def fit_linear(values: npt.NDArray[Any], special: tuple[float, ...] = (), nulls: bool = False) -> Quantile:
+    """Two knots, the lowest and the highest value: as if the distribution between them were uniform."""
+    x = _ordinary(values, special)
+    if len(np.unique(x)) < 2:
+        return fit_quantile(values, special, nulls)
+    knots = (float(x.min()), float(x.max()))
+    return Quantile(values=knots, left=(0.0, 1.0), right=(0.0, 1.0), special=special, nulls=nulls)
 
 
 def fit_modes(column: Column, values: npt.NDArray[Any], seed: int) -> Modes:
