@@ -53,6 +53,7 @@ CASES: dict[str, tuple[str, Callable[[], Any]]] = {
     "int64": ("integer", ints),
     "int8": ("integer", lambda: (ints(100) - 50).astype("int8")),
     "Int64 with nulls": ("integer", lambda: holes(ints().astype("Int64"))),
+    "few large integers with nulls": ("category", lambda: holes((2**63 - 1 - ints(3)).astype("Int64"))),
     "few integers": ("category", lambda: ints(5)),
     "few Int8 with nulls": ("category", lambda: holes(ints(5).astype("Int8"))),
     "float64": ("float", lambda: pd.Series(rng().normal(size=N))),

@@ -241,13 +241,7 @@ def as_dtype(values: Array, missing: Array, column: Column) -> Any:
     kind = pd.api.types.pandas_dtype(dtype)
     if not pd.api.types.is_integer_dtype(kind):
         return pd.Series(values).astype(kind)
-    if not missing.any():
-        return pd.Series(_whole(values, kind)).astype(kind)
-    if not pd.api.types.is_extension_array_dtype(kind):
-        raise DataError(f"column {column.name!r} has missing values, and its dtype {dtype} has no place for them")
-    held = pd.array(_whole(np.where(missing, 0, values), kind), dtype=kind)
-    held[missing] = pd.NA
-    return pd.Series(held)
+    return _integers(_whole(np.where(missing, 0, values), kind), missing, column)
 
 
 def _whole(values: Array, kind: Any) -> Array:
@@ -292,15 +286,36 @@ def _categories(codes: Array, column: Column) -> Any:
         return pd.Series(held[codes], dtype=text_dtype(dtype))
     if dtype in ("bool", "boolean", "bool[pyarrow]"):
         return pd.Series(held[codes], dtype=dtype)
-    if dtype.startswith("timedelta") or not all(isinstance(c, int | float) for c in known):
-        return as_dtype(np.where(missing, np.nan, _floats(known)[codes]), missing, column)
-    if missing.any() or not _exact_ints(known, dtype):
-        return as_dtype(np.where(missing, np.nan, _floats(known)[codes]), missing, column)
-    return pd.Series(np.array(known, dtype=dtype)[codes])
+    if whole := _exact_integers(known, dtype):
+        return _integers(np.array([*known, 0], dtype=whole)[codes], missing, column)
+    return as_dtype(np.where(missing, np.nan, _floats(known)[codes]), missing, column)
 
 
-def _exact_ints(known: list[Any], dtype: str) -> bool:
-    return bool(known) and dtype in ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8")
+def _exact_integers(known: list[Any], dtype: str) -> Any:
+    """The NumPy type of an integer dtype, where all categories are integers; else None."""
+    pd = need("pandas")
+    kind = pd.api.types.pandas_dtype(dtype)
+    if not pd.api.types.is_integer_dtype(kind) or not known or not all(isinstance(c, int) for c in known):
+        return None
+    return np.dtype(getattr(kind, "numpy_dtype", kind))
+
+
+def _integers(values: Array, missing: Array, column: Column) -> Any:
+    """Integers -> a Series of an integer dtype.
+
+    Raises:
+        DataError: values are missing and the dtype has no place for that.
+    """
+    pd = need("pandas")
+    if not missing.any():
+        return pd.Series(values).astype(column.dtype)
+    if not pd.api.types.is_extension_array_dtype(column.dtype):
+        raise DataError(
+            f"column {column.name!r} has missing values, and its dtype {column.dtype} has no place for them"
+        )
+    held = pd.array(values, dtype=column.dtype)
+    held[missing] = pd.NA
+    return pd.Series(held)
 
 
 def _floats(known: list[Any]) -> Array:
