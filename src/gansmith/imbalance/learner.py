@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from .features import Frame
 
 CLASS = "class"
 PACK = 10  # batches are multiples of it: recipes judge up to ten rows at once
-LARGEST = 500
-LEAST, MOST, PASSES = 30_000, 600_000, 150  # rows seen in training: at least, at most, and how often each
+FEWEST, LARGEST = 2 * PACK, 500  # rows to learn from, rows of a batch
+STEPS, MOST, PASSES = 1_500, 600_000, 100  # steps at least, rows seen at most, and how often each
 
 
 def batch_for(rows: int) -> int:
@@ -21,9 +22,9 @@ def batch_for(rows: int) -> int:
     return min(LARGEST, max(PACK, rows // 2 // PACK * PACK))
 
 
-def samples_for(rows: int) -> int:
-    """How many rows to see in training."""
-    return min(MOST, max(LEAST, PASSES * rows))
+def samples_for(rows: int, batch: int) -> int:
+    """How many rows to see in training: each so often, and enough for so many steps."""
+    return max(STEPS * batch, min(MOST, PASSES * rows))
 
 
 class Learner:
@@ -40,30 +41,36 @@ class Learner:
     def __init__(self, recipe: Any, samples: int | None, batch: int | None, seed: int) -> None:
         self.recipe, self.samples, self.batch, self.seed = recipe, samples, batch, seed
 
-    def fit(self, frame: Frame, y: npt.NDArray[np.int64], categorical: Sequence[bool]) -> Learner:
+    def fit(self, frame: Frame, y: npt.NDArray[np.int64], categorical: Sequence[bool], folder: str) -> Learner:
         """
         Args:
             frame: (n rows) of a pandas DataFrame.
             y: (n,) class numbers.
             categorical: for each column whether it holds categories.
+            folder: an empty folder for the run.
         """
         from ..pipelines.tables.synthesizer import TableSynthesizer
 
         self.frame, self.y = frame.reset_index(drop=True), y
         self.passages = [_passage(frame.iloc[:, i], told) for i, told in enumerate(categorical)]
         neutral = self._neutral()
-        self.several = len(np.unique(y)) > 1
-        if self.several:
-            neutral[CLASS] = [f"class {number}" for number in y]
+        batch = self.batch or batch_for(len(neutral))
         self.model = TableSynthesizer(
             recipe=self.recipe,
-            samples=self.samples or samples_for(len(frame)),
-            batch=self.batch or batch_for(len(frame)),
+            samples=self.samples or samples_for(len(neutral), batch),
+            batch=batch,
             seed=self.seed,
+            target=CLASS if self.several and _uses_target(self.recipe) else None,
             holdout=0.0,  # rare rows are too few to spare any
+            out=f"{folder}/run",
             quiet=True,
         ).fit(neutral)
         return self
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one class to learn."""
+        return len(np.unique(self.y)) > 1
 
     def draw(self, n: int, number: int, seed: int) -> Frame:
         """`n` rows of a class, with the names and dtypes of the training rows. What names a row (a column with another
@@ -83,9 +90,23 @@ class Learner:
         return frame
 
     def _neutral(self) -> Frame:
+        """The rows under neutral names; each of them several times where there are fewer than a batch needs, which
+        changes no distribution."""
         import pandas as pd
 
-        return pd.DataFrame({f"x{i}": p.there(self.frame.iloc[:, i]) for i, p in enumerate(self.passages)})
+        found = {f"x{i}": p.there(self.frame.iloc[:, i]) for i, p in enumerate(self.passages)}
+        if self.several:
+            found[CLASS] = [f"class {number}" for number in self.y]
+        frame = pd.DataFrame(found)
+        least = max(FEWEST, self.batch or 0)
+        return pd.concat([frame] * -(-least // len(frame)), ignore_index=True)
+
+
+def _uses_target(recipe: Any) -> bool:
+    """Whether a recipe that is named can be told which column the rows are to help predict."""
+    from ..pipelines import catalogue
+
+    return isinstance(recipe, str) and "target" in {f.name for f in fields(catalogue.find(recipe))}
 
 
 class Categories:

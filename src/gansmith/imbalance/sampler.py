@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -146,10 +147,11 @@ class GANOverSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn
         numbers = {name: int(np.flatnonzero(classes == name)[0]) for name in wanted}
         used = np.ones(len(y), dtype=bool) if self.learn_from == "all" else np.isin(codes, list(numbers.values()))
         learner = Learner(self.recipe, self.samples, self.batch, seed)
-        learner.fit(frame[used], codes[used].astype(np.int64), categorical)
         names = [name for name, told in zip(frame.columns, categorical, strict=True) if told]
         filter_ = Filter(frame, codes.astype(np.int64), names, self.quality, self.reject, seed)
-        return [filter_.fill(name, wanted[name], numbers[name], learner) for name in wanted]
+        with tempfile.TemporaryDirectory() as folder:
+            learner.fit(frame[used], codes[used].astype(np.int64), categorical, folder)
+            return [filter_.fill(name, wanted[name], numbers[name], learner) for name in wanted]
 
     def _remember(self, X: Any, y: npt.NDArray[Any], made: list[Made]) -> None:
         import pandas as pd
