@@ -245,7 +245,7 @@ def _quantile(
     exact = np.bincount(place.astype(np.int64), minlength=bins + 1)
     counts = budget.counts(f"histogram of {column.name}", "histograms", exact, noise)
     nulls = bool(not special and counts[-1] > limit(budget.rho["histograms"], budget.failure))
-    knots, share = _distribution(edges, counts[:-1])
+    knots, share = _distribution(edges, counts[:-1], limit(budget.rho["histograms"], MISS / bins))
     made = replace(_bare(column), low=float(knots[0]), high=float(knots[-1]), nulls=nulls, special=special)
     cumulative = tuple(share.tolist())
     return made, Quantile(values=tuple(knots.tolist()), left=cumulative, right=cumulative, special=special, nulls=nulls)
@@ -292,13 +292,14 @@ def _edges(low: float, high: float, bulk: tuple[float, float], bins: int) -> Flo
     return np.asarray(edges)
 
 
-def _distribution(edges: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Knots and the share of rows below each: the nearest histogram that is nowhere negative, its empty ends cut."""
-    total = max(float(counts.sum()), 1.0)
-    fair = _simplex(counts, total)
-    used = np.flatnonzero(fair > 0)
-    first, last = int(used[0]), int(used[-1])
-    share = np.concatenate([[0.0], fair[first : last + 1].cumsum()])
+def _distribution(edges: Floats, counts: Floats, least: float) -> tuple[Floats, Floats]:
+    """Knots and the share of rows below each: the nearest histogram that is nowhere negative, cut at both ends where
+    counts do not stand out of the noise (are not above `least`)."""
+    used = np.flatnonzero(counts > least)
+    first, last = (int(used[0]), int(used[-1])) if len(used) else (0, len(counts) - 1)
+    kept = counts[first : last + 1]
+    fair = _simplex(kept, max(float(kept.sum()), 1.0))
+    share = np.concatenate([[0.0], fair.cumsum()])
     return edges[first : last + 2], share / share[-1]
 
 
