@@ -9,11 +9,13 @@ from typing import Any
 from . import machine
 
 ABSENT = "Not measured yet."
-FIGURES = (  # name in the judgement, title, format, which side is better
-    ("quality", "SDMetrics quality", "{:.3f}"),
-    ("shape error", "shape error, %", "{:.2f}"),
-    ("pair-trend error", "pair-trend error, %", "{:.2f}"),
-    ("real-or-fake AUC", "real-or-fake AUC", "{:.3f}"),
+FIGURES = (  # name in the judgement, title, factor, format
+    ("sdmetrics-quality", "SDMetrics quality", 1, "{:.3f}"),
+    ("shape-error", "shape error, %", 100, "{:.2f}"),
+    ("pair-trend-error", "pair-trend error, %", 100, "{:.2f}"),
+    ("real-or-fake-auc", "real-or-fake AUC", 1, "{:.3f}"),
+    ("closer-to-training-share", "closer to training rows than to held-out ones, share", 1, "{:.3f}"),
+    ("membership-distance-auc", "membership attack, AUC", 1, "{:.3f}"),
 )
 EXTRA = (("imbalance", "Over-sampling", "tables_imbalance"), ("imputation", "Imputation", "tables_imputation"))
 EXTRA += (("tables-dp", "Differential privacy", "tables_dp"),)
@@ -56,8 +58,8 @@ def compared(row: dict[str, Any]) -> list[str]:
     """One table's figures, ours beside the incumbent's."""
     ours, theirs = row["ours"], row["theirs"]
     seeds = ", ".join(str(r["seed"]) for r in ours)
-    keys = [(k, t, f) for k, t, f in FIGURES if k in theirs["figures"]]
-    keys += [(k, k, "{:.3f}") for k in sorted(theirs["figures"]) if k.startswith("TSTR")]
+    keys = [row for row in FIGURES if row[0] in theirs["figures"]]
+    keys += [(k, k, 1, "{:.3f}") for k in sorted(theirs["figures"]) if k.startswith("tstr-")]
     lines = [
         f"{row['rows']:,} rows, {row['columns']} columns, target `{row['target']}`. Both train side by side, one core "
         f"each; ours to its own stop (seeds {seeds}; mean and, in brackets, every seed), the incumbent for "
@@ -66,11 +68,12 @@ def compared(row: dict[str, Any]) -> list[str]:
         "| figure | gansmith | incumbent |",
         "|---|---|---|",
     ]
-    for key, title, form in keys:
-        values = [r["figures"][key] for r in ours]
+    for key, title, factor, form in keys:
+        values = [factor * r["figures"][key] for r in ours]
         each = ", ".join(form.format(v) for v in values)
         lines.append(
-            f"| {title} | {form.format(statistics.mean(values))} ({each}) | {form.format(theirs['figures'][key])} |"
+            f"| {title} | {form.format(statistics.mean(values))} ({each}) | "
+            f"{form.format(factor * theirs['figures'][key])} |"
         )
     seconds = statistics.mean(r["fit_s"] for r in ours)
     lines.append(f"| training, share of the incumbent's time | {seconds / theirs['fit_s']:.2f} | 1 |")

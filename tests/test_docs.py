@@ -49,11 +49,25 @@ def test_commands_are_ones_that_there_are(line: str) -> None:
 
 
 def test_the_readmes_python_runs(tmp_path: Path) -> None:
-    for code in blocks(ROOT / "README.md", "python"):
-        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=280)
-        assert done.returncode == 0, done.stderr
+    said = run_blocks(ROOT / "README.md", tmp_path)
     assert (tmp_path / "grid.png").exists()
-    assert "FD-fashion" in done.stdout
+    assert (tmp_path / "model" / "G.safetensors").exists()
+    assert "FD-fashion" in said
+
+
+def test_the_python_of_the_page_on_tables_runs(tmp_path: Path) -> None:
+    run_blocks(ROOT / "docs" / "tables.md", tmp_path)
+    assert (tmp_path / "model" / "table.json").exists()
+
+
+def run_blocks(page: Path, folder: Path) -> str:
+    """Runs a page's Python, and returns all that it printed."""
+    said = ""
+    for code in blocks(page, "python"):
+        done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=280)
+        assert done.returncode == 0, done.stderr
+        said += done.stdout
+    return said
 
 
 def test_the_recipe_of_ones_own_trains_and_generates(tmp_path: Path) -> None:

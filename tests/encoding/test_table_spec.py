@@ -117,3 +117,14 @@ def test_a_sample_of_a_stream_is_bounded_and_fair() -> None:
     assert len(kept) == 2_000
     assert len(np.unique(kept)) == 2_000
     assert abs(kept.mean() - 10_000) < 500
+
+
+def test_a_range_may_be_asked_of_categories_that_are_numbers() -> None:
+    from gansmith.errors import UserError
+    from gansmith.pipelines.tables.where import read_where
+
+    schema = Schema((Column(name="age", kind="category", dtype="int64", categories=(35, 23, 62), counts=(5, 4, 3)),))
+    (wish,) = read_where({"age": (20, 40)}, schema)
+    assert sorted(wish.codes) == [0, 1]
+    with pytest.raises(UserError, match="takes no value in"):
+        read_where({"age": (70, 80)}, schema)

@@ -7,8 +7,8 @@ of values; None is a missing value; anything else is one value.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -104,6 +104,15 @@ def read_where(where: Where | None, schema: Schema) -> tuple[Wish, ...]:
     return tuple(_wish(schema[name], value) for name, value in (where or {}).items())
 
 
+def _are_numbers(column: Column) -> bool:
+    """Whether a column's categories are numbers, so that a range has a meaning."""
+    return all(isinstance(c, int | float) and not isinstance(c, bool) for c in column.categories)
+
+
+def _some(categories: Sequence[Any]) -> str:
+    return ", ".join(map(str, sorted(categories)[:12]))
+
+
 def _wish(column: Column, value: Any) -> Wish:
     if column.kind == "identifier":
         raise UserError(f"{column.name!r} is an identifier: it is filled and never learnt, so it cannot be asked for")
@@ -111,7 +120,12 @@ def _wish(column: Column, value: Any) -> Wish:
     if not values:
         raise UserError(f"no value is asked of {column.name!r}: the list is empty")
     if column.kind in DISCRETE:
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) and _are_numbers(column):
+            low, high = _interval(replace(column, kind="float", low=None, high=None), value)
+            values = [c for c in column.categories if low <= c <= high]
+            if not values:
+                raise UserError(f"{column.name!r} takes no value in {value!r}; it takes: {_some(column.categories)}")
+        elif isinstance(value, tuple):
             raise UserError(f"{column.name!r} has categories and no range; ask for a list of them, not for: {value!r}")
         return OneOf(column, tuple(dict.fromkeys(_code(column, v) for v in values)))
     missing = [v for v in values if _is_missing(v)]
