@@ -87,7 +87,7 @@ class Filter:
     def _warn(self, name: Any, wanted: int, have: int, drawn: int) -> None:
         if have < wanted:
             warnings.warn(
-                f"class {str(name)!r} gets {have:,} new rows instead of {wanted:,}: of {drawn:,} that were made no more "
+                f"class {str(name)!r} gets {have:,} new rows instead of {wanted:,}: no more of {drawn:,} made ones "
                 f"passed the quality filter. Train longer (samples=), lower reject={self.reject}, or set quality=None.",
                 FewerRowsWarning,
                 stacklevel=2,

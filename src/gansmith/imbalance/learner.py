@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -33,13 +33,17 @@ class Learner:
 
     Args:
         recipe: of a table GAN: its name, or a Recipe.
+        fields: of the recipe.
         samples: rows to see in training; by the table's size when None.
         batch: rows of a batch; by the table's size when None.
         seed: of training.
     """
 
-    def __init__(self, recipe: Any, samples: int | None, batch: int | None, seed: int) -> None:
-        self.recipe, self.samples, self.batch, self.seed = recipe, samples, batch, seed
+    def __init__(
+        self, recipe: Any, fields: Mapping[str, Any] | None, samples: int | None, batch: int | None, seed: int
+    ) -> None:
+        self.recipe, self.fields = recipe, fields
+        self.samples, self.batch, self.seed = samples, batch, seed
 
     def fit(self, frame: Frame, y: npt.NDArray[np.int64], categorical: Sequence[bool], folder: str) -> Learner:
         """
@@ -57,6 +61,7 @@ class Learner:
         batch = self.batch or batch_for(len(neutral))
         self.model = TableSynthesizer(
             recipe=self.recipe,
+            fields=self.fields,
             samples=self.samples or samples_for(len(neutral), batch),
             batch=batch,
             seed=self.seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -32,6 +33,7 @@ class GANOverSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn
         recipe: the GAN: a recipe's name or a Recipe.
         sampling_strategy: as for imbalanced-learn's over-samplers: a float (binary only), "auto", "minority",
             "not minority", "not majority", "all", a dict from class to rows wanted, or a callable.
+        fields: of the recipe, such as `{"latent": 64}`.
         samples: rows that the GAN sees in training; by the number of rows when None.
         batch: rows of a batch; by the number of rows when None.
         learn_from: "all" rows, or the rows of the "rare" classes alone, which are those that get new rows.
@@ -58,7 +60,8 @@ class GANOverSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
         **dict.fromkeys(
-            ("recipe", "samples", "batch", "learn_from", "quality", "reject", "categorical_features"), "no_validation"
+            ("recipe", "fields", "samples", "batch", "learn_from", "quality", "reject", "categorical_features"),
+            "no_validation",
         ),
     }
 
@@ -67,6 +70,7 @@ class GANOverSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn
         recipe: Any = "ctabgan",
         *,
         sampling_strategy: Any = "auto",
+        fields: Mapping[str, Any] | None = None,
         samples: int | None = None,
         batch: int | None = None,
         learn_from: str = "all",
@@ -77,6 +81,7 @@ class GANOverSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.recipe = recipe
+        self.fields = fields
         self.samples = samples
         self.batch = batch
         self.learn_from = learn_from
@@ -146,7 +151,7 @@ class GANOverSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn
         classes, codes = np.unique(y, return_inverse=True)
         numbers = {name: int(np.flatnonzero(classes == name)[0]) for name in wanted}
         used = np.ones(len(y), dtype=bool) if self.learn_from == "all" else np.isin(codes, list(numbers.values()))
-        learner = Learner(self.recipe, self.samples, self.batch, seed)
+        learner = Learner(self.recipe, self.fields, self.samples, self.batch, seed)
         names = [name for name, told in zip(frame.columns, categorical, strict=True) if told]
         filter_ = Filter(frame, codes.astype(np.int64), names, self.quality, self.reject, seed)
         with tempfile.TemporaryDirectory() as folder:
