@@ -14,7 +14,7 @@ from gansmith.batch import Batch
 from gansmith.errors import ConfigError
 from gansmith.privacy import accounting as acc
 from gansmith.privacy.audit import AuditResult, audit, audit_one_run, bound_of_guesses, bound_of_scores, closeness
-from gansmith.recipes.base import Context, Networks, sample
+from gansmith.recipes.base import Context, Networks, fold, sample
 from gansmith.recipes.dpgan import DPGAN
 from gansmith.tabular.encoders import Choice, Quantile
 from gansmith.tabular.schema import Column, Schema
@@ -102,7 +102,7 @@ def dpgan(noise: float | None, epsilon: float, delta: float) -> Any:
     """
     spec = a_spec()
     recipe = DPGAN(
-        epsilon=epsilon, delta=delta, noise=noise, batch=256, steps=12, clip=1.0, target="k", even=1.0, latent=2,
+        epsilon=epsilon, delta=delta, noise=noise, batch=256, steps=18, clip=1.0, target="k", even=1.0, latent=2,
         width=8, depth=1, features=0, fakes=32, lr_d=0.1, decay=0.1, lr_g=0.05, past=0,
     )  # fmt: skip
     usual = np.concatenate([np.random.default_rng(0).uniform(-0.5, 0.0, (79, 3)), np.tile([1.0, 0.0], (79, 1))], 1)
@@ -127,7 +127,7 @@ def train(recipe: DPGAN, nets: Networks, batch: Batch, seed: int) -> None:
         for name, phase in phases.items():
             optimizers[name].zero_grad()
             with nets.only(phase.trains):
-                terms = phase.loss(nets, batch, Context(seed=hash((seed, step, name)), step=step))
+                terms = phase.loss(nets, batch, Context(seed=fold(seed, step, name), step=step))
                 torch.stack([v.mean() for v in terms.values()]).sum().backward()
             optimizers[name].step()
 
