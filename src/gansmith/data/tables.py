@@ -62,8 +62,10 @@ class TableSource:
         self._rows = self._encode(seed)
 
     def _canonical(self, schema: Schema) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        first = 0
         for frame in self.table.chunks(CHUNK):
-            yield canonicalise(frame, schema)
+            yield canonicalise(frame, schema, first=first)
+            first += len(frame)
 
     def _encode(self, seed: int) -> EncodedRows:
         """All rows in compact form: in memory if they fit, else in files that are mapped into it."""

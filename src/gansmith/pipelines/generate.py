@@ -11,13 +11,14 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
-from .. import __version__, checkpoint
+from .. import checkpoint
 from ..batch import Batch
 from ..config import build, to_dict
 from ..errors import ConfigError, RunFolderError, UserError
 from ..recipes.base import Networks, Recipe, sample
 from ..spec import Spec, spec_from_json
 from ..training.folder import BEST
+from ..training.state import recipe_document
 from . import catalogue
 
 PART = 256  # examples in one pass of the generator
@@ -140,16 +141,7 @@ class Generator:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunFolderError(f"choose a folder that does not exist or is empty, not: {folder}")
         preview, used = self._preview()
-        document = {
-            "name": self.name,
-            "class": type(self.recipe).__name__,
-            "gansmith": __version__,
-            "config": to_dict(self.recipe),
-            "spec": self.spec.to_json(),
-            "networks": used,
-            "averages": [],
-            "licence": self.licence,
-        }
+        document = recipe_document(self.name, self.recipe, self.spec, used, licence=self.licence)
         tensors = {name: state for name in used if (state := self.nets[name].state_dict())}
         checkpoint.write(folder, tensors, {"recipe": document})
         preview.save(folder / "preview.png")

@@ -135,6 +135,7 @@ class Guard:
         losses: dict[str, Tensor],
         norm: Tensor,
         broken: Tensor,
+        outliers: bool = True,
     ) -> Tensor:
         """Whether this play may reach the weights, a bool scalar on the device.
 
@@ -142,10 +143,12 @@ class Guard:
             losses: per-sample losses (b,) by name.
             norm: of the gradient averaged over processes, so every process comes to the same verdict about it.
             broken: number of processes that found a row out of range, or a loss that is not finite.
+            outliers: whether a norm far above the usual one is refused.
         """
         history = self.histories.setdefault(phase, NormHistory(self.device))
         sound = (broken == 0) & torch.isfinite(norm)
-        accepted = sound & ~history.outlier(torch.where(sound, norm, torch.nan))
+        far = history.outlier(torch.where(sound, norm, torch.nan))
+        accepted = sound & ~far if outliers else sound
         self._plays.append(Play(phase, step, turn, accepted, norm, batch.get("index"), bad_range, losses))
         return accepted
 

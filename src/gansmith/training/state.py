@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,27 @@ def optimizer_name(trains: tuple[str, ...]) -> str:
     return "optim." + "+".join(trains)
 
 
+def recipe_document(
+    name: str,
+    recipe: Recipe,
+    spec: Spec,
+    networks: Sequence[str],
+    averages: Sequence[str] = (),
+    licence: str = LICENCE,
+) -> dict[str, Any]:
+    """What recipe.json says, of a checkpoint or of a model: all that is needed to build its networks again."""
+    return {
+        "name": name,
+        "class": type(recipe).__name__,
+        "gansmith": __version__,
+        "config": to_dict(recipe),
+        "spec": spec.to_json(),
+        "networks": list(networks),
+        "averages": list(averages),
+        "licence": licence,
+    }
+
+
 def save(path: Path, recipe_name: str, recipe: Recipe, spec: Spec, parts: Parts, progress: Progress) -> None:
     """Gathers the state from all processes and writes it from the first.
 
@@ -112,16 +133,7 @@ def save(path: Path, recipe_name: str, recipe: Recipe, spec: Spec, parts: Parts,
     modules = {**nets, **{f"{name}.ema": net for name, net in averages.nets.items()}}
     tensors = {name: _gather(net, runtime) for name, net in modules.items()}
     documents: dict[str, dict[str, Any]] = {
-        "recipe": {
-            "name": recipe_name,
-            "class": type(recipe).__name__,
-            "gansmith": __version__,
-            "config": to_dict(recipe),
-            "spec": spec.to_json(),
-            "networks": list(nets.keys()),
-            "averages": list(averages.nets.keys()),
-            "licence": LICENCE,
-        },
+        "recipe": recipe_document(recipe_name, recipe, spec, list(nets.keys()), list(averages.nets.keys())),
         "state": to_dict(progress),
     }
     for trains, optimizer in parts.optimizers.items():

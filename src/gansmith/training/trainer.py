@@ -188,7 +188,7 @@ class Trainer:
             if name not in self._played:
                 start.check_first_play(self, name, params)
                 self._played.add(name)
-            accepted = self.guard.judge(name, step, turn, batch, bad_rows, losses, norm, bad)
+            accepted = self.guard.judge(name, step, turn, batch, bad_rows, losses, norm, bad, phase.outliers)
             self._apply(optimizer, self.recipe.hyper(name, self.samples), accepted)
             self.buffers.keep_if(accepted)
         figures = {**dict(zip(losses, means, strict=True)), **reported, "gradient_norm": norm}

@@ -24,6 +24,7 @@ from ...recipes.base import Context, Networks, Recipe, fold
 from .where import Numbers
 
 KEEP = 0.1  # share of the chains that found a new level
+LEAST = 0.02  # share of them that is enough where all others are equally far: no order leads from there on
 STEPS, MIXING = 6, 20  # moves of every chain between two levels, and once the condition is met
 WANTED_MOVES = 0.3  # share of the moves to be accepted; step sizes are set for it
 Judge: TypeAlias = Callable[[Tensor], Numbers]
@@ -142,17 +143,28 @@ def search(walker: Walker, cond: Tensor, mask: Tensor, budget: int) -> Tensor:
     """
     rng = np.random.default_rng(fold(walker.seed, "search"))
     chains, last = walker.fresh(cond, mask), walker.draws + budget - len(cond) * MIXING
+    limit = float("inf")
     while (chains.far <= 0).mean() < KEEP and walker.draws < last:
-        limit = max(0.0, float(np.quantile(chains.far, KEEP)))
+        limit, stuck = _next_level(chains.far, limit)
         chains = _multiplied(chains, limit, rng)
         for _ in range(STEPS):
-            chains = walker.move(chains, limit)
+            chains = walker.move(chains, np.minimum(limit, chains.far) if stuck else limit)
     if not (chains.far <= 0).any():
         return chains.x[:0]
     chains = _multiplied(chains, 0.0, rng)
     for _ in range(MIXING):
         chains = walker.move(chains, 0.0)
     return chains.x[torch.from_numpy(np.flatnonzero(chains.own)).to(walker.device)]
+
+
+def _next_level(far: Numbers, before: float) -> tuple[float, bool]:
+    """How far a chain may be from now on, and whether that is no nearer than before: then what is nearer is kept until
+    there is enough of it."""
+    limit = max(0.0, float(np.quantile(far, KEEP)))
+    if limit < before:
+        return limit, False
+    nearer = far[far < limit]
+    return (float(nearer.max()), False) if len(nearer) >= LEAST * len(far) else (limit, True)
 
 
 def _multiplied(chains: Chains, limit: float, rng: np.random.Generator) -> Chains:

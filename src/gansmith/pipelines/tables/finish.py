@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ... import __version__, checkpoint
-from ...config import to_dict
+from ... import checkpoint
 from ...data.source import Source
 from ...recipes.base import Recipe
 from ...training.folder import BEST
+from ...training.state import recipe_document
 from ..generate import Generator, load
 from .calibrate import calibrate
 
@@ -26,19 +26,9 @@ def finish(run: Path, source: Source, recipe: type[Recipe] | None, *, seed: int)
     make = load(run, recipe, device="cpu")
     if not getattr(make.recipe, "calibrate", False) or not calibrate(make.recipe, make.nets, source, seed=seed):
         return make
-    document = {
-        "name": make.name,
-        "class": type(make.recipe).__name__,
-        "gansmith": __version__,
-        "config": to_dict(make.recipe),
-        "spec": make.spec.to_json(),
-        "networks": list(make.nets.keys()),
-        "averages": [],
-        "licence": make.licence,
-        "calibrated": True,
-    }
+    document = recipe_document(make.name, make.recipe, make.spec, list(make.nets.keys()), licence=make.licence)
     best = run / BEST
-    documents = {"recipe": document}
+    documents = {"recipe": {**document, "calibrated": True}}
     if (best / "score.json").is_file():
         documents["score"] = checkpoint.read_document(best, "score")
     tensors = {name: state for name, net in make.nets.items() if (state := net.state_dict())}

@@ -11,21 +11,21 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ... import __version__, checkpoint
-from ...config import to_dict
+from ... import checkpoint
 from ...errors import CheckpointError
 from ...recipes.base import Networks, sample
 from ...tabular.spec import TableSpec
 from ...training import folder
 from ...training.journal import read
 from ...training.monitors import Monitor, View
+from ...training.state import recipe_document
 
 BINS = 20  # of a number, equally full of held-out rows
 MOST_PAIRS = 2_000
@@ -188,15 +188,7 @@ class HeldOut(Monitor):
         return better
 
     def _keep(self, view: View, nets: Networks, weights: Mapping[str, Mapping[str, Tensor]]) -> None:
-        document: dict[str, Any] = {
-            "name": self.recipe_name,
-            "class": type(view.recipe).__name__,
-            "gansmith": __version__,
-            "config": to_dict(view.recipe),
-            "spec": self.spec.to_json(),
-            "networks": list(weights),
-            "averages": [],
-        }
+        document = recipe_document(self.recipe_name, view.recipe, self.spec, list(weights))
         score = {"name": NAME, "value": self.best, **view.where()}
         try:
             full = {name: dict(state) for name, state in weights.items() if state}

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ... import __version__, checkpoint
-from ...config import build, read_yaml, to_dict
+from ... import checkpoint
+from ...config import build, read_yaml
 from ...errors import CheckpointError, RunFolderError, UserError
 from ...tabular.schema import Schema
 from ...training.config import TrainConfig
 from ...training.folder import CONFIG
+from ...training.state import recipe_document
 from ..generate import Generator
 from .constraint_files import handed_over
 from .constraints import Predicate
@@ -35,16 +36,7 @@ def save(folder: Path, generator: Generator, table: Mapping[str, Any]) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunFolderError(f"choose a folder that does not exist or is empty, not: {folder}")
     nets = {name: net.state_dict() for name, net in generator.nets.items()}
-    recipe = {
-        "name": generator.name,
-        "class": type(generator.recipe).__name__,
-        "gansmith": __version__,
-        "config": to_dict(generator.recipe),
-        "spec": generator.spec.to_json(),
-        "networks": list(nets),
-        "averages": [],
-        "licence": generator.licence,
-    }
+    recipe = recipe_document(generator.name, generator.recipe, generator.spec, list(nets), licence=generator.licence)
     checkpoint.write(folder, {k: v for k, v in nets.items() if v}, {"recipe": recipe, TABLE: table})
     (folder / "README.md").write_text(_card(generator, table), encoding="utf-8")
     return folder

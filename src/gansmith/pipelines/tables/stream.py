@@ -12,12 +12,12 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import MissingExtra, UserError
 from ...tabular.schema import Column, Schema
+from ...tabular.write import harmless
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ENDINGS = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t", ".parquet": ""}
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of a formula
 Sink: TypeAlias = Callable[["pd.DataFrame"], None]
 
 
@@ -59,7 +59,7 @@ def write_blocks(
             sinks = _parquet(unfinished, schema) if ending == ".parquet" else _text(unfinished, ending)
             with sinks as sink:
                 for block in blocks:
-                    sink(safe(block) if for_spreadsheets else block)
+                    sink(harmless(block) if for_spreadsheets else block)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     return path
@@ -145,32 +145,3 @@ def _field(field: Any, column: Column) -> Any:
     words = {"integer": pa.int64(), "float": pa.float64(), "boolean": pa.bool_(), "datetime": pa.timestamp("us")}
     text = column.format is not None or column.kind not in words
     return field.with_type(pa.string() if text else words[column.kind])
-
-
-def safe(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same rows with an apostrophe before each text that a spreadsheet would run as a formula."""
-    frame = frame.rename(columns=_safe_cell)
-    return frame.assign(**{name: _safe_column(frame[name]) for name in frame.columns if _is_text(frame[name])})
-
-
-def _is_text(values: pd.Series) -> bool:
-    import pandas as pd
-
-    kinds = pd.api.types
-    return not (kinds.is_numeric_dtype(values.dtype) or kinds.is_datetime64_any_dtype(values.dtype))
-
-
-def _safe_column(values: pd.Series) -> Any:
-    """Few different texts fill most columns, so each is looked at once."""
-    import pandas as pd
-
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(object)
-    codes, found = pd.factorize(values, use_na_sentinel=True)
-    cells = pd.array([_safe_cell(v) for v in found] + [None], dtype=object)
-    changed = pd.Series(cells.take(codes), index=values.index, dtype=object)
-    return changed if any(a is not b for a, b in zip(cells[:-1], found, strict=True)) else values
-
-
-def _safe_cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(DANGEROUS) else value
