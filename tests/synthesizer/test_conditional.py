@@ -70,6 +70,24 @@ def test_rare_rows_follow_the_true_conditional_distribution() -> None:
     assert len(torch.unique(x, dim=0)) == len(x)
 
 
+def test_conditions_without_a_way_to_them_are_found_all_the_same() -> None:
+    """z1 > 2.5 and z2 > 2.5, each told as met or not: two plateaus, P = 3.9e-5."""
+
+    def judge(x: Tensor) -> Any:
+        z1, z2 = x[:, 0].double().numpy(), ((x[:, 1] - 0.8 * x[:, 0]) / 0.6).double().numpy()
+        return (z1 < 2.5).astype(float) + (z2 < 2.5)
+
+    x, draws = torch.zeros(0, 2), 0
+    for seed in range(4):
+        walker = Walker(*normals(), judge, seed)
+        x = torch.cat([x, search(walker, torch.zeros(1000, 0), torch.zeros(1000, 0), 10**6)])
+        draws += walker.draws
+    assert len(x) > 3_500
+    assert draws / len(x) < 200
+    assert abs(x[:, 0].mean() - 2.8227) < 0.02
+    assert abs(((x[:, 1] - 0.8 * x[:, 0]) / 0.6).mean() - 2.8227) < 0.03
+
+
 def test_a_search_is_reproducible_and_depends_on_its_seed() -> None:
     def one(seed: int) -> Tensor:
         return search(Walker(*normals(), tail(2.5), seed), torch.zeros(300, 0), torch.zeros(300, 0), 10**5)
