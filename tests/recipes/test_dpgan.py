@@ -136,7 +136,7 @@ def test_after_the_steps_paid_for_both_players_stand_still(built: tuple[DPGAN, N
     recipe, nets = built
     ctx = Context(seed=1, step=recipe.steps)
     assert not gradient(recipe, nets, a_batch(), ctx).any()
-    assert int(nets.D.steps) == 0
+    assert int(nets.Account.spent) == 0
     with nets.only(("G",)):
         recipe.g_loss(nets, a_batch(), ctx)["adv"].mean().backward()
     assert not any(p.grad.any() for p in nets.G.parameters() if p.grad is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -33,7 +34,7 @@ class Target(nn.Module):
 
     def __init__(self, spec: TableSpec, column: str, even: float) -> None:
         super().__init__()
-        self.start, self.count, shares = _found(spec, column) if column else (0, 0, [1.0])
+        self.start, self.first, self.count, shares = _found(spec, column) if column else (0, 0, 0, [1.0])
         exact = torch.tensor(shares, dtype=torch.float64).clamp_min(1e-4)
         exact = exact / exact.sum()
         evened = (1 - even) * exact + even / len(exact)
@@ -53,6 +54,15 @@ class Target(nn.Module):
         """(b,) in (0, 1]: weighed so, the shares of the data become the evened ones."""
         return self.of(x) @ self.weights if self.count else x.new_ones(len(x))
 
+    def chosen(self, logits: Tensor, x: Tensor) -> Tensor:
+        """Of logits (b count) that of each row's category, (b,); without a target, logits are (b 1)."""
+        return (logits * self.of(x)).sum(1) if self.count else logits.squeeze(1)
+
+    def wanted(self, cond: Tensor, uniform: Tensor) -> Tensor:
+        """What a request's `cond` asks of the target, (b count); where nothing, categories by the data's shares."""
+        asked = cond[:, self.first : self.first + self.count]
+        return torch.where(asked.sum(1, keepdim=True) > 0, asked, self.drawn(uniform, even=False))
+
     def drawn(self, uniform: Tensor, *, even: bool) -> Tensor:
         """Categories (b count), one-hot, from uniform noise (b,), by the evened shares or those of the data."""
         if not self.count:
@@ -62,18 +72,58 @@ class Target(nn.Module):
         return F.one_hot(code, self.count).to(uniform.dtype)
 
 
-def _found(spec: TableSpec, column: str) -> tuple[int, int, list[float]]:
-    """Where the column stands in a row, how many codes it has, and their shares."""
+def _found(spec: TableSpec, column: str) -> tuple[int, int, int, list[float]]:
+    """Where the column stands in a row and among the conditions, how many codes it has, and their shares."""
     first = 0
     for span in spec.conditions:
         if span.column == column:
-            return span.start, span.width, spec.condition_shares[first : first + span.width]
+            return span.start, first, span.width, spec.condition_shares[first : first + span.width]
         first += span.width
     known = [span.column for span in spec.conditions]
     raise SpecError(
         f"the target {column!r} is no category of this table.{did_you_mean(column, known)} "
         f"There are: {', '.join(known) or 'none'}"
     )
+
+
+class Features(nn.Module):
+    """A row, its squares and fixed random cosines of it: numbers of length about the root of 3 together.
+
+    Args:
+        cosines: how many.
+    """
+
+    turns: Tensor
+    shifts: Tensor
+
+    def __init__(self, width: int, cosines: int) -> None:
+        super().__init__()
+        self.count = 2 * width + cosines
+        self.register_buffer("turns", torch.randn(width, cosines) * 3 / width**0.5)
+        self.register_buffer("shifts", torch.rand(cosines) * 2 * math.pi)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.cat([x, 1.5 * x.square() - 0.5, torch.cos(x @ self.turns + self.shifts)], 1)
+        return torch.mul(h, (3 / self.count) ** 0.5)
+
+
+class Judge(nn.Module):
+    """Features of a row -> hidden layers -> a logit (b,), by a readout for each category of the target."""
+
+    def __init__(self, width: int, target: Target, *, cosines: int, hidden: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.target, self.features = target, Features(width, cosines)
+        sizes = [self.features.count, *hidden, max(target.count, 1)]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        for p in self.layers[-1].parameters():
+            nn.init.zeros_(p)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.features(x)
+        for layer in list(self.layers)[:-1]:
+            h = F.leaky_relu(layer(h), 0.2)
+        logit: Tensor = self.target.chosen(self.layers[-1](h), x)
+        return logit
 
 
 class PlainGenerator(nn.Module):
@@ -92,6 +142,22 @@ class PlainGenerator(nn.Module):
         for layer in list(self.layers)[:-1]:
             h = F.leaky_relu(layer(h), 0.2)
         return self.target.put(self.heads(self.layers[-1](h), uniform), wanted)
+
+
+class Account(nn.Module):
+    """What a run has used up, kept with its networks so that a resumed run goes on with it.
+
+    Attributes:
+        spent: steps, or queries, that looked at the data.
+        rows: in the table.
+    """
+
+    spent: Tensor
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.rows = rows
+        self.register_buffer("spent", torch.zeros((), dtype=torch.int64))
 
 
 class Past(nn.Module):

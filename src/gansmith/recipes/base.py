@@ -109,6 +109,8 @@ class Phase:
         second_order: networks that this loss differentiates twice; those are never compiled nor sharded.
         draw: how its rows are drawn: `shuffled` is every row once an epoch; anything else is a way that the
             source offers (see `Source.order`).
+        outliers: whether the guard refuses a step whose gradient is far longer than usual. Not where parts of a network
+            must stay apart (teachers of disjoint rows): a refusal for one is a refusal for all.
     """
 
     trains: tuple[str, ...]
@@ -119,6 +121,7 @@ class Phase:
     stop: int | None = None
     second_order: tuple[str, ...] = ()
     draw: str = "shuffled"
+    outliers: bool = True
 
     def due(self, step: int, samples: int) -> bool:
         """Whether it runs at this step, `samples` samples into the run."""

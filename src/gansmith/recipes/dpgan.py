@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -31,7 +30,7 @@ from ..nn.optim import adam
 from ..privacy.accounting import default_delta
 from ..privacy.gradients import blur, clipped_sum, mean_gradient, still, surrogate
 from ..privacy.ledger import Entry, Ledger
-from ..privacy.parts import Past, PlainGenerator, Target
+from ..privacy.parts import Account, Judge, Past, PlainGenerator, Target
 from ..privacy.plan import SgdPlan
 from ..spec import Spec
 from ..tabular.spec import TableSpec
@@ -91,7 +90,8 @@ class DPGAN(Recipe):
             raise SpecError(f"dpgan makes rows of tables, not: {spec.kind}; `gansmith recipes` lists what makes what")
         target = Target(spec, self.target, self.even)
         G = PlainGenerator(spec, target, latent=self.latent, hidden=[self.width] * self.depth, tau=self.tau)
-        return Networks({"G": G, "D": Judge(self, spec, target), "Past": Past(G, max(self.past, 1))})
+        D = Judge(spec.width, target, cosines=self.features, hidden=self.judges)
+        return Networks({"G": G, "D": D, "Past": Past(G, max(self.past, 1)), "Account": Account(spec.rows)})
 
     def phases(self) -> dict[str, Phase]:
         return {
@@ -125,9 +125,9 @@ class DPGAN(Recipe):
         weight = batch["weight"] * nets.G.target.weight(batch["x"])
         total = clipped_sum(nets.D, _real, batch["x"], weight, self.clip, centre)
         if ctx.row == 0:  # once a batch, whatever parts it comes in
-            std = self.noise_on(nets.D.rows) * self.clip
+            std = self.noise_on(nets.Account.rows) * self.clip
             total = blur(total, std, None if self.secure else fold(ctx.seed, "private"))
-        nets.D.steps.fill_(ctx.step + 1)
+        nets.Account.spent.fill_(ctx.step + 1)
         return {"private": surrogate(nets.D, {name: g / len(batch) for name, g in total.items()}, len(batch))}
 
     def g_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
@@ -150,18 +150,15 @@ class DPGAN(Recipe):
         return adam(params, self.lr_g, (0.0, 0.99))
 
     def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
-        target: Target = nets.G.target
-        wanted = target.drawn(ctx.rand(request), even=False)
-        asked = _asked(nets, request) if target.count else wanted
-        wanted = torch.where(asked.sum(1, keepdim=True) > 0, asked, wanted)
+        wanted = nets.G.target.wanted(request["cond"], ctx.rand(request))
         inputs = ctx.randn(request, self.latent), wanted, ctx.rand(request, nets.G.heads.width)
         x = nets.Past.call(nets.G, ctx.rand(request), *inputs)
         return Batch(x=nets.G.heads.harden(x))
 
     def spent(self, nets: Networks) -> float:
         """Epsilon of the steps that `nets` have gone through, at the plan's delta."""
-        plan = self.plan(nets.D.rows)
-        return plan.epsilon(self.noise_on(plan.rows), int(nets.D.steps) * self.d_steps)
+        plan = self.plan(nets.Account.rows)
+        return plan.epsilon(self.noise_on(plan.rows), int(nets.Account.spent) * self.d_steps)
 
     def charge(self, ledger: Ledger, nets: Networks) -> Entry:
         """Enters those steps in a ledger.
@@ -169,8 +166,8 @@ class DPGAN(Recipe):
         Raises:
             ConfigError: its budget does not allow it.
         """
-        plan = self.plan(nets.D.rows)
-        return plan.charge(ledger, self.noise_on(plan.rows), int(nets.D.steps) * self.d_steps)
+        plan = self.plan(nets.Account.rows)
+        return plan.charge(ledger, self.noise_on(plan.rows), int(nets.Account.spent) * self.d_steps)
 
 
 def _real(logit: Tensor) -> Tensor:
@@ -179,47 +176,6 @@ def _real(logit: Tensor) -> Tensor:
 
 def _some(count: int, like: Batch) -> Batch:
     return Batch(index=torch.arange(count, device=like["x"].device))
-
-
-def _asked(nets: Networks, request: Batch) -> Tensor:
-    """What a request asks of the target, (b count); zeros where nothing."""
-    first: int = nets.D.asked
-    return request["cond"][:, first : first + nets.G.target.count]
-
-
-class Judge(nn.Module):
-    """A row, its squares and random cosines of it -> hidden layers -> a logit, by a readout for each target.
-
-    Attributes:
-        steps: steps of G at which it looked at data.
-        rows: in the table.
-        asked: where the target stands among the conditions.
-    """
-
-    steps: Tensor
-    turns: Tensor
-    shifts: Tensor
-
-    def __init__(self, recipe: DPGAN, spec: TableSpec, target: Target) -> None:
-        super().__init__()
-        self.target, self.rows = target, spec.rows
-        before = [s for s in spec.conditions if s.start < target.start]
-        self.asked = sum(s.width for s in before)
-        self.register_buffer("turns", torch.randn(spec.width, recipe.features) * 3 / spec.width**0.5)
-        self.register_buffer("shifts", torch.rand(recipe.features) * 6.2832)
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
-        sizes = [2 * spec.width + recipe.features, *recipe.judges, max(target.count, 1)]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        for p in self.layers[-1].parameters():
-            nn.init.zeros_(p)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = torch.cat([x, 1.5 * x.square() - 0.5, torch.cos(x @ self.turns + self.shifts)], 1)
-        h = h * (3 / h.shape[1]) ** 0.5
-        for layer in list(self.layers)[:-1]:
-            h = F.leaky_relu(layer(h), 0.2)
-        logits: Tensor = self.layers[-1](h)
-        return (logits * self.target.of(x)).sum(1) if self.target.count else logits.flatten()
 
 
 def paper(spec: Spec) -> DPGAN:
