@@ -141,8 +141,8 @@ def render(result: dict[str, Any]) -> list[str]:
     by_model = {c: ranks(tables, c) for c in models}
     lines = [
         f"{len(tables)} imbalanced tables, 5x2 cross-validation, seed {result['seed']}, every method fitted on "
-        "training rows alone (`gansmith oversample-lab`). Mean rank of PR-AUC over tables and classifiers, 1 the best of "
-        f"{len(overall)}. Bar: `GANOverSampler` ranks above SMOTE.",
+        "training rows alone (`gansmith oversample-lab`). Mean rank of PR-AUC over tables and classifiers, 1 the best "
+        f"of {len(overall)}. Bar: `GANOverSampler` ranks above SMOTE.",
         "",
         f"| method | mean rank | {' | '.join(MODELS[c] for c in models)} | balanced accuracy | Brier |",
         "|---" * (len(models) + 4) + "|",
