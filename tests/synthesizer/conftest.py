@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 SMALL: dict[str, Any] = {
-    "batch": 100, "samples": 10_000, "quiet": True,
+    "batch": 250, "samples": 10_000, "quiet": True,
     "fields": {"width": 64, "latent": 16, "pac": 1, "dropout": 0.0, "lr": 1e-3},
 }  # fmt: skip
 

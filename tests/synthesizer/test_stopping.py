@@ -88,7 +88,7 @@ def trained(out: Path, source: TableSource, patience: int | None, samples: int =
     assert held is not None
     judge = HeldOut(source.spec, held, "ctgan", every=1_000, patience=patience)
     recipe = gs.CTGAN(width=32, latent=8, pac=1, half_life=500.0, **options)
-    config = gs.TrainConfig(batch=100, samples=samples, tick=1_000, save_every=5_000)
+    config = gs.TrainConfig(batch=250, samples=samples, tick=1_000, save_every=5_000)
     gs.Trainer(recipe, rest, config, out=out, recipe_name="ctgan", monitors=[judge]).fit()
     return judge
 
@@ -117,18 +117,19 @@ def test_a_run_that_gets_no_better_is_ended(source: TableSource, tmp_path: Path)
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert log[-1]["event"] == "end"
     assert log[-1]["samples"] == told[-1][0]
-    state = read_document(tmp_path / "run" / f"step-{told[-1][0] // 100:09d}", "state")
-    assert state["step"] * 100 == told[-1][0]
+    state = read_document(tmp_path / "run" / f"step-{told[-1][0] // 250:09d}", "state")
+    assert state["step"] * 250 == told[-1][0]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_knows_its_scores(source: TableSource, tmp_path: Path) -> None:
     from gansmith.pipelines.resume import resume
 
-    whole = trained(tmp_path / "whole", source, None, samples=8_000)
-    trained(tmp_path / "half", source, None, samples=4_000)
+    whole = trained(tmp_path / "whole", source, None, samples=4_000)
+    trained(tmp_path / "half", source, None, samples=2_000)
     rest, held = hold_out(source, 0.2, 0)
     assert held is not None
     judge = HeldOut(source.spec, held, "ctgan", every=1_000)
-    resume(tmp_path / "half", data=rest, samples=8_000, monitors=[judge])
+    resume(tmp_path / "half", data=rest, samples=4_000, monitors=[judge])
     assert scores(tmp_path / "half") == scores(tmp_path / "whole")
     assert (judge.best, judge.best_at) == (whole.best, whole.best_at)
