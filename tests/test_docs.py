@@ -60,6 +60,12 @@ def test_the_python_of_the_page_on_tables_runs(tmp_path: Path) -> None:
     assert (tmp_path / "model" / "table.json").exists()
 
 
+def test_the_python_of_the_page_on_privacy_runs(tmp_path: Path) -> None:
+    said = run_blocks(ROOT / "docs" / "privacy.md", tmp_path)
+    assert "training" in said
+    assert (tmp_path / "private-model" / "ledger.json").exists()
+
+
 def run_blocks(page: Path, folder: Path) -> str:
     """Runs a page's Python, and returns all that it printed."""
     said = ""

@@ -34,6 +34,7 @@ _WHERE = {
     "Networks": "recipes.base",
     "OneHot": "pipelines.tables.constraints",
     "Phase": "recipes.base",
+    "PrivateTableSynthesizer": "pipelines.tables.private",
     "Range": "pipelines.tables.constraints",
     "Recipe": "recipes.base",
     "Samples": "pipelines.generate",
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from .pipelines.tables.constraints import Range as Range
     from .pipelines.tables.constraints import Unique as Unique
     from .pipelines.tables.drawing import ConditionFailed as ConditionFailed
+    from .pipelines.tables.private import PrivateTableSynthesizer as PrivateTableSynthesizer
     from .pipelines.tables.synthesizer import TableSynthesizer as TableSynthesizer
     from .pipelines.train import train as train
     from .recipes.base import Context as Context

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, DataError, MissingExtra
+from ..errors import ConfigError, DataError, Interrupted, MissingExtra
 from .columns import check_finite, find_categorical
 from .features import Frame
 from .filling import Filter, Made
@@ -155,7 +155,10 @@ class GANOverSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn
         names = [name for name, told in zip(frame.columns, categorical, strict=True) if told]
         filter_ = Filter(frame, codes.astype(np.int64), names, self.quality, self.reject, seed)
         with tempfile.TemporaryDirectory() as folder:
-            learner.fit(frame[used], codes[used].astype(np.int64), categorical, folder)
+            try:
+                learner.fit(frame[used], codes[used].astype(np.int64), categorical, folder)
+            except Interrupted as stopped:  # its message speaks of a run that could be resumed; this one is gone
+                raise KeyboardInterrupt from stopped
             return [filter_.fill(name, wanted[name], numbers[name], learner) for name in wanted]
 
     def _remember(self, X: Any, y: npt.NDArray[Any], made: list[Made]) -> None:

@@ -61,6 +61,12 @@ class Heads(nn.Module):
         for name in ("bent", "onto"):
             self.register_buffer(name, torch.linspace(-1, 1, self.KNOTS).repeat(len(scalars), 1))
 
+    def forget(self) -> None:
+        """Undoes a calibration."""
+        self.offset.zero_()
+        for knots in (self.bent, self.onto):
+            knots.copy_(torch.linspace(-1, 1, self.KNOTS).to(knots).expand_as(knots))
+
     @staticmethod
     def of_table(spec: TableSpec, tau: float = 0.2) -> Heads:
         """The heads of a table's rows."""

@@ -22,7 +22,7 @@ class Teachers(nn.Module):
     def __init__(self, teachers: int, width: int, target: Target, cosines: int) -> None:
         super().__init__()
         self.target, self.features, self.count = target, Features(width, cosines), max(target.count, 1)
-        self.weight = nn.Parameter(torch.zeros(teachers, self.count, self.features.count))
+        self.weight = nn.Parameter(0.1 * torch.randn(teachers, self.count, self.features.count))
         self.bias = nn.Parameter(torch.zeros(teachers, self.count))
         self.known = nn.Parameter(torch.zeros(teachers, self.count))
 

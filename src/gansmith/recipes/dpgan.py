@@ -104,6 +104,20 @@ class DPGAN(Recipe):
         delta = default_delta(rows) if self.delta is None else self.delta
         return SgdPlan(rows=rows, batch=self.batch, plays=self.steps * self.d_steps, delta=delta)
 
+    def within_budget(self, ledger: Ledger, rows: int) -> DPGAN:
+        """The recipe with the least noise that what is left in a ledger allows.
+
+        Raises:
+            ConfigError: nothing is left, or the ledger has no limit.
+        """
+        batch = min(self.batch, rows)
+        fitted = replace(self, batch=batch, delta=ledger.delta)
+        return replace(fitted, noise=fitted.plan(rows).noise_within(ledger))
+
+    def draws_of(self, rows: int) -> int:
+        """Rows of a batch, at most, of a table of so many rows."""
+        return self.batch
+
     def noise_on(self, rows: int) -> float:
         """s on a table of so many rows."""
         return self.plan(rows).noise(self.epsilon) if self.noise is None else self.noise

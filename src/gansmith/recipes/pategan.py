@@ -35,6 +35,8 @@ from ..spec import Spec
 from ..tabular.spec import TableSpec
 from .base import Context, Networks, Phase, Recipe, fold
 
+BATCH = 256
+
 
 @dataclass(frozen=True, kw_only=True)
 class PATEGAN(Recipe):
@@ -46,13 +48,14 @@ class PATEGAN(Recipe):
         noise: s, in votes.
         queries: rows that the teachers label in all; as many as the budget allows unless given.
         ask: of these, in each step.
+        recent: share of what was asked so far that S learns from, the newest; older answers are about an older G.
         steps: over which moments of G are kept; the run may be longer.
         target, even: a category column with readouts of its own for each category, by which G is conditioned; its
             shares are between those of the data (even = 0) and equal (1). A teacher abstains, by a coin, on a category
             of which it has no row.
         latent, width, depth, tau: length of z, G's hidden layers, the temperature of its choices.
         features: fixed random cosines that T and S see beside a row and its squares.
-        t_steps: steps of T for each of S and G.
+        t_steps, s_steps: steps of T and S for each of G; those of S are free.
         lr_t, lr_s, lr_g, decay: learning rates; the weights of T and S shrink by rate * decay in each step.
         past: moments of G that rows are made from; 0 for the last one.
         secure: noise from the operating system's entropy; then a run cannot be repeated.
@@ -66,6 +69,7 @@ class PATEGAN(Recipe):
     noise: float = 40.0
     queries: int | None = None
     ask: int = 1
+    recent: float = 0.5
     steps: int = 1_000
     target: str = ""
     even: float = 0.9
@@ -74,9 +78,10 @@ class PATEGAN(Recipe):
     depth: int = 2
     tau: float = 0.2
     features: int = 0
-    t_steps: int = 2
-    lr_t: float = 1e-2
-    lr_s: float = 5e-3
+    t_steps: int = 1
+    s_steps: int = 4
+    lr_t: float = 2e-2
+    lr_s: float = 1e-2
     lr_g: float = 1e-3
     decay: float = 0.1
     past: int = 40
@@ -97,7 +102,8 @@ class PATEGAN(Recipe):
     def phases(self) -> dict[str, Phase]:
         return {
             "T": Phase(("T",), self.t_loss, repeats=self.t_steps, outliers=False),
-            "S": Phase(("S",), self.s_loss),
+            "Ask": Phase(("S",), self.ask_loss),
+            "S": Phase(("S",), self.s_loss, repeats=self.s_steps),
             "G": Phase(("G",), self.g_loss),
         }
 
@@ -125,6 +131,19 @@ class PATEGAN(Recipe):
             raise ConfigError("a ledger without a limit says nothing of the queries: give it an epsilon")
         return votes_within(ledger.epsilon, ledger.delta - ledger.failure, self.noise, ledger.curve())
 
+    def within_budget(self, ledger: Ledger, rows: int) -> PATEGAN:
+        """The recipe with as many queries as what is left in a ledger allows.
+
+        Raises:
+            ConfigError: nothing is left, or the ledger has no limit.
+        """
+        queries = self.within(ledger)
+        return replace(self, queries=queries, epsilon=ledger.epsilon or self.epsilon, delta=ledger.delta)
+
+    def draws_of(self, rows: int) -> int:
+        """Rows of a batch of a table of so many rows."""
+        return min(BATCH, rows)
+
     def _delta(self, rows: int) -> float:
         return default_delta(rows) if self.delta is None else self.delta
 
@@ -138,14 +157,20 @@ class PATEGAN(Recipe):
         generated = F.softplus(nets.T.all(fake)).mean(1) * (target.shares * target.weights).sum()
         return {"not_private": real + generated + nets.T.acquaintance(x, own)}
 
-    def s_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
+    def ask_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
+        """The only place where S hears of the data: once a step."""
         before = min(ctx.step * self.ask, len(nets.Archive.rows))
         now = min(self.ask, len(nets.Archive.rows) - before)
         if now and (ctx.row == 0 or not self.secure):
             self.consult(nets, before, now, ctx, batch["x"].device)
         if int(nets.Account.spent) < before + now:
             raise ConfigError("recipe.secure needs one process: others would draw other noise; set --devices 1")
-        pick = (ctx.rand(batch) * (before + now)).long()
+        return self.s_loss(nets, batch, ctx)
+
+    def s_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
+        asked = min((ctx.step + 1) * self.ask, len(nets.Archive.rows))
+        recent = max(1, math.ceil(asked * self.recent))
+        pick = asked - 1 - (ctx.rand(batch) * recent).long().clamp_max(recent - 1)
         said, logit = nets.Archive.answers[pick], nets.S(nets.Archive.rows[pick])
         return {"votes": F.binary_cross_entropy_with_logits(logit, said, reduction="none")}
 
@@ -173,7 +198,7 @@ class PATEGAN(Recipe):
         return x
 
     def optimizer(self, name: str, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        rate = {"T": self.lr_t, "S": self.lr_s, "G": self.lr_g}[name]
+        rate = {"T": self.lr_t, "Ask": self.lr_s, "G": self.lr_g}[name]
         decay = 0.0 if name == "G" else self.decay
         return torch.optim.AdamW(list(params), rate, betas=(0.0, 0.99), weight_decay=decay)
 
@@ -206,4 +231,4 @@ def paper(spec: Spec) -> PATEGAN:
 def small(spec: Spec) -> PATEGAN:
     """A teacher for each 30 rows: many weak ones are heard better through noise than few strong ones."""
     teachers = max(2, getattr(spec, "rows", 0) // 30)
-    return PATEGAN(teachers=teachers, noise=max(12.0, 0.15 * teachers))
+    return PATEGAN(teachers=teachers, noise=max(12.0, 0.15 * teachers), steps=400)

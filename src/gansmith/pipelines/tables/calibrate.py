@@ -69,6 +69,7 @@ def calibrate(recipe: Recipe, nets: Networks, source: Source, *, seed: int = 0) 
     heads, spec = getattr(nets["G"], "heads", None), source.spec
     if not isinstance(heads, Heads) or not isinstance(spec, TableSpec):
         return False
+    heads.forget()  # what was calibrated before would be bent twice
     rows = torch.randperm(len(source), generator=torch.Generator().manual_seed(seed))[:ROWS]
     wanted = marginals(source.batch(rows, torch.device("cpu"))["x"], spec)
     request = spec.request(ROWS)

@@ -45,6 +45,7 @@ from .finish import finish
 from .holdout import Rest, hold_out
 from .imputing import impute
 from .inner import canonical_chunks, transformed
+from .private import refuse_private
 from .rules import Rules, fit_rules
 from .stopping import HeldOut, scores
 from .stream import ending_of, refuse_taken, write_blocks
@@ -163,6 +164,7 @@ class TableSynthesizer(Estimator):
             initial: begin with the weights of another run.
             monitors: more of them.
         """
+        refuse_private(self._class())
         asked = constraint_files.read(self.constraints)
         table = open_table(data, schema=self.schema)
         rules = fit_rules(canonical_chunks(table), table.schema, asked)
