@@ -98,7 +98,7 @@ def private_dpgan(rows: Rows, ledger: Ledger) -> tuple[Any, int, int]:
 
 def private_pategan(rows: Rows, ledger: Ledger) -> tuple[Any, int, int]:
     recipe = replace(pategan.small(rows.spec), target=TARGET)
-    return replace(recipe, queries=recipe.within(ledger)), 256, recipe.steps
+    return replace(recipe, queries=recipe.within(ledger)), 128, recipe.steps
 
 
 def panel() -> dict[str, Any]:

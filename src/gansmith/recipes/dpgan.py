@@ -174,14 +174,17 @@ class DPGAN(Recipe):
         plan = self.plan(nets.Account.rows)
         return plan.epsilon(self.noise_on(plan.rows), int(nets.Account.spent) * self.d_steps)
 
-    def charge(self, ledger: Ledger, nets: Networks) -> Entry:
+    def charge(self, ledger: Ledger, nets: Networks, lost: int = 0) -> Entry:
         """Enters those steps in a ledger.
+
+        Args:
+            lost: steps that were undone by returns to a checkpoint (`rollback` in the log); they looked at data too.
 
         Raises:
             ConfigError: its budget does not allow it.
         """
         plan = self.plan(nets.Account.rows)
-        return plan.charge(ledger, self.noise_on(plan.rows), int(nets.Account.spent) * self.d_steps)
+        return plan.charge(ledger, self.noise_on(plan.rows), (int(nets.Account.spent) + lost) * self.d_steps)
 
 
 def _real(logit: Tensor) -> Tensor:

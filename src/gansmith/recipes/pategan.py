@@ -212,14 +212,17 @@ class PATEGAN(Recipe):
         asked = int(nets.Account.spent)
         return gaussian_epsilon(math.sqrt(asked) / self.noise, self._delta(nets.Account.rows))
 
-    def charge(self, ledger: Ledger, nets: Networks) -> Entry:
+    def charge(self, ledger: Ledger, nets: Networks, lost: int = 0) -> Entry:
         """Enters those queries in a ledger.
+
+        Args:
+            lost: queries that were undone by returns to a checkpoint (`rollback` in the log): `ask` for each step.
 
         Raises:
             ConfigError: its budget does not allow it.
         """
         note = f"{self.teachers} teachers on disjoint rows"
-        asked = int(nets.Account.spent)
+        asked = int(nets.Account.spent) + lost
         return ledger.charge("votes", "votes", noise=self.noise, queries=asked, sensitivity="1 vote", note=note)
 
 
