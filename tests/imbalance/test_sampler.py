@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import signal
+import tempfile
+import threading
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -153,6 +157,20 @@ def test_a_strategy_and_a_balanced_table_cost_no_training() -> None:
     assert np.array_equal(y_new, y)
     _, grown = GANOverSampler(**FAST, sampling_strategy={1: 25}, random_state=0).fit_resample(X, y)
     assert Counter(grown) == {0: 20, 1: 25}
+
+
+def test_ctrl_c_is_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error would be swallowed by a search over parameters; and nothing is left behind."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    X, y = rare()
+    timer = threading.Timer(2.0, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            GANOverSampler(**{**FAST, "samples": 10**8}).fit_resample(X, y)
+    finally:
+        timer.join()
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_stands_in_a_pipeline() -> None:
