@@ -8,57 +8,32 @@ TableSynthesizer.load("model").sample(10)
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
-import weakref
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields as fields_of
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...config import to_dict
-from ...data.tables import TableSource
-from ...data.tables_read import Table, open_table
-from ...errors import ConfigError, Interrupted, RunFolderError, UserError
+from ...errors import UserError
 from ...recipes.base import Recipe, fold
-from ...tabular.spec import TableSpec
-from ...training.monitors import Monitor, Progress
-from .. import catalogue
-from ..generate import Generator
 from ..generate import load as load_generator
 from ..plan import Wishes
-from ..prepare import Prepared, prepare
-from ..prepare import where as place_of
-from ..resume import resume as resume_run
-from ..train import trainer as trainer_of
-from ..transfer import Transfer
-from . import constraint_files, store
+from . import store
 from .bar import rows_bar
 from .constraints import Predicate
 from .drawing import Drawer
-from .estimator import Estimator
-from .finish import finish
-from .holdout import Rest, hold_out
 from .imputing import impute
-from .inner import canonical_chunks, transformed
-from .private import refuse_private
-from .rules import Rules, fit_rules
-from .stopping import HeldOut, scores
+from .inner import canonical_chunks
+from .learning import OFTEN, SCORES, SELDOM, Learner
+from .stopping import scores
 from .stream import ending_of, refuse_taken, write_blocks
 from .where import Wish, distance, read_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCORES, OFTEN, SELDOM = 60, 5_000, 25_000  # held-out scores in a run; samples between two at least, and by the clock
-PATIENCE = 12  # scores without a better one end the run
 
-
-class TableSynthesizer(Estimator):
+class TableSynthesizer(Learner):
     """Learns a table and makes rows like it.
 
     Args:
@@ -140,200 +115,6 @@ class TableSynthesizer(Estimator):
         )
         self.train(data, wishes)
         return self
-
-    def train(
-        self,
-        data: Any,
-        wishes: Wishes,
-        *,
-        tell: Callable[[Prepared], None] | None = None,
-        dry_run: bool = False,
-        overwrite: bool = False,
-        shard: Sequence[str] = (),
-        initial: Transfer | None = None,
-        monitors: Sequence[Monitor] = (),
-    ) -> None:
-        """`fit` with all the settings of a run, as the command line has them.
-
-        Args:
-            wishes: length, batch, devices and so on; in the place of the constructor's.
-            tell: hears what was chosen, before anything is trained.
-            dry_run: choose, tell, and stop.
-            overwrite: replace a run that is in `out`.
-            shard: networks to shard over the processes.
-            initial: begin with the weights of another run.
-            monitors: more of them.
-        """
-        refuse_private(self._class())
-        asked = constraint_files.read(self.constraints)
-        table = open_table(data, schema=self.schema)
-        rules = fit_rules(canonical_chunks(table), table.schema, asked)
-        source = TableSource(transformed(table, rules), seed=self.seed, **dict(self._class().reads))
-        training, held = hold_out(source, self.holdout, self.seed)
-        prepared = self._prepared(training, rules, table, data, wishes, shard)
-        if tell is not None:
-            tell(prepared)
-        if dry_run:
-            return
-        run = self._folder()
-        watching = [*self._monitors(prepared.recipe_name, prepared.config.tick, source.spec, held), *monitors]
-        trainer = trainer_of(prepared, run, watching, initial=initial, overwrite=overwrite)
-        self._forget()
-        try:
-            trainer.fit()
-        except Interrupted:
-            self._take_over(run, rules, table.rows)
-            raise
-        finally:
-            self._source, self._held, self._table = training, held, table
-        trainer.runtime.close()
-        self._finish(run, trainer.runtime.rank == 0)
-        self._take_over(run, rules, table.rows)
-        self.data_ = place_of(data)
-        self._say_how_it_ended()
-
-    def _finish(self, run: Path, first: bool = True) -> None:
-        """Calibrates what is kept of a run that has ended."""
-        if first and self._source is not None:
-            finish(run, self._source, self._own_recipe(), seed=self.seed)
-
-    def resume(
-        self, data: Any = None, *, samples: int | None = None, minutes: float | None = None, accept: bool = False
-    ) -> TableSynthesizer:
-        """Goes on with the run, to the bit where it was left.
-
-        Args:
-            data: the training data again, where they are not at hand (a loaded run that was fitted on a DataFrame).
-            samples, minutes: a new length of the whole run.
-            accept: go on although the data have changed.
-
-        Raises:
-            NotFittedError: nothing was learnt yet.
-            RunFolderError: there is no run to go on with, it is done, or its data are gone.
-        """
-        self._need_fitted("go on")
-        if self.run_ is None:
-            raise RunFolderError("a saved model keeps no optimizers to go on with; load the run folder instead")
-        if self._source is None:
-            self._open_again(data)
-        config = store.run_config(self.run_)
-        watching = self._monitors(self.generator_.name, config.tick, self.spec_, self._held)
-        resume_run(
-            self.run_,
-            data=self._source,
-            recipe=self._own_recipe(),
-            samples=samples,
-            minutes=minutes,
-            monitors=watching,
-            accept_data_change=accept,
-        )
-        self._finish(self.run_)
-        self._take_over(self.run_, self.rules_, self.rows_)
-        self._say_how_it_ended()
-        return self
-
-    def _open_again(self, data: Any) -> None:
-        """The training rows, encoded as before."""
-        given = data if data is not None else self.data_
-        if given is None:
-            raise RunFolderError("the run was fitted on data that were no file; hand them over again: resume(data)")
-        table = open_table(given, schema=self.schema)
-        source = TableSource(transformed(table, self.rules_), spec=self.spec_, seed=self.seed)
-        self._source, self._held = hold_out(source, self.holdout, self.seed)
-        self._table = table
-
-    def split(self, data: Any) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-        """The rows that were learnt, and those that were held out (None where none were), of the training data.
-
-        Raises:
-            NotFittedError: nothing was learnt yet.
-        """
-        self._need_fitted("tell what it learnt from what it held out")
-        if self._source is None:
-            self._open_again(data)
-        assert self._table is not None
-        frame = self._table.frame()
-        if not isinstance(self._source, Rest):
-            return frame, None
-        kept = self._source.kept.numpy()
-        rest = np.setdiff1d(np.arange(len(frame)), kept)
-        return frame.iloc[kept].reset_index(drop=True), frame.iloc[rest].reset_index(drop=True)
-
-    def _class(self) -> type[Recipe]:
-        if isinstance(self.recipe, str):
-            return catalogue.find(self.recipe)
-        return self.recipe if isinstance(self.recipe, type) else type(self.recipe)
-
-    def _own_recipe(self) -> type[Recipe] | None:
-        """The class of a recipe that does not come with gansmith; None for one that does."""
-        cls = self._class()
-        return None if catalogue.ships(cls) else cls
-
-    def _changes(self, rules: Rules) -> dict[str, Any]:
-        changes = dict(self.fields or {})
-        if self.target is None:
-            return changes
-        if self.target not in rules.inner.names:
-            rules.schema[self.target]
-            raise ConfigError(f"the target {self.target!r} cannot take part in a constraint that combines columns")
-        if "target" not in {f.name for f in fields_of(self._class())}:
-            raise ConfigError(f"the recipe {self.recipe!r} makes no use of a target; leave it out, or take ctabgan")
-        return {**changes, "target": self.target}
-
-    def _prepared(
-        self, source: Any, rules: Rules, table: Table, data: Any, wishes: Wishes, shard: Sequence[str]
-    ) -> Prepared:
-        wishes = replace(wishes, recipe=self.recipe if isinstance(self.recipe, str) else None)
-        prepared = prepare(source, wishes, recipe=self.recipe, shard=shard, changes=self._changes(rules))
-        document = store.table_document(rules, self._plain_params(), table.rows, place_of(data))
-        return replace(prepared, about=prepared.about | {"data": place_of(data), store.TABLE: document})
-
-    def _plain_params(self) -> dict[str, Any]:
-        """The constructor's arguments as JSON values; schema and constraints are kept with the rules."""
-        params = {k: v for k, v in self.get_params().items() if k not in ("schema", "constraints", "out", "quiet")}
-        if not isinstance(self.recipe, str):
-            own = self.recipe if isinstance(self.recipe, Recipe) else None
-            params |= {"recipe": catalogue.name_of(self._class()), "fields": to_dict(own) if own else self.fields}
-        return params
-
-    def _folder(self) -> Path:
-        if self._temporary is not None:
-            self._temporary()  # the folder of an earlier fit
-            self._temporary = None
-        if self.out is not None:
-            return Path(self.out)
-        folder = tempfile.mkdtemp(prefix="gansmith-table-")
-        self._temporary = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return Path(folder)
-
-    def _monitors(self, recipe_name: str, every: int, spec: TableSpec, held: Any) -> list[Monitor]:
-        found: list[Monitor] = [] if self.quiet else [Progress()]
-        if held is not None:
-            found.insert(0, HeldOut(spec, held, recipe_name, every=every, patience=PATIENCE * every))
-        return found
-
-    def _forget(self) -> None:
-        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
-            delattr(self, name)
-
-    def _take_over(self, run: Path, rules: Rules, rows: int) -> None:
-        """What the run has learnt, the best of it where it was judged."""
-        self.run_, self.scores_ = run, scores(run)
-        self._hold(load_generator(run, self._own_recipe()), rules, rows)
-
-    def _hold(self, generator: Generator, rules: Rules, rows: int) -> None:
-        spec = generator.spec
-        assert isinstance(spec, TableSpec)
-        self.generator_, self.spec_, self.rules_, self.rows_ = generator, spec, rules, rows
-        self.schema_ = rules.schema
-        self.n_features_in_, self.feature_names_in_ = len(rules.schema), np.array(rules.schema.names, dtype=object)
-        self.calls_ = 0
-
-    def _say_how_it_ended(self) -> None:
-        if not self.quiet and self.scores_:
-            at, best = min(self.scores_, key=lambda pair: (pair[1], pair[0]))
-            last = self.scores_[-1][0]
-            print(f"kept the weights of {at:,} of {last:,} samples: held-out score {best:.4f}", file=sys.stderr)
 
     # making rows
 
@@ -463,13 +244,6 @@ class TableSynthesizer(Estimator):
         made.scores_, made.data_ = scores(path), document.get("data")
         made.out = str(path) if run else None
         return made
-
-    run_: Path | None
-    _source: TableSource | Rest | None = None
-    _held: Any = None
-    _table: Table | None = None
-    _temporary: Any = None
-    data_: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickled without the training data, and without a run folder that will not outlive this object."""
