@@ -247,7 +247,9 @@ class Learner(Estimator):
 
     def _monitors(self, recipe_name: str, every: int, spec: TableSpec, held: Any) -> list[Monitor]:
         found: list[Monitor] = [] if self.quiet else [Progress()]
-        if held is not None:
+        if held is not None and not getattr(
+            self._class(), "imputes", False
+        ):  # what fills in is not judged by fresh rows
             found.insert(0, HeldOut(spec, held, recipe_name, every=every, patience=PATIENCE * every))
         return found
 
