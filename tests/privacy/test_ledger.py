@@ -62,6 +62,20 @@ def test_chances_of_failure_are_taken_from_delta() -> None:
     assert ledger.spent() == math.inf
 
 
+@pytest.mark.parametrize(("mechanism", "count"), [("votes", "queries"), ("laplace", "times")])
+def test_as_much_as_still_fits(mechanism: str, count: str) -> None:
+    for ledger in (Ledger(1.0, 1e-5), some()):
+        most = ledger.most(mechanism, count, noise=30.0)
+        entries = len(ledger.entries)
+        with pytest.raises(ConfigError, match="does not allow 'one too many'"):
+            ledger.charge("one too many", mechanism, noise=30.0, **{count: most + 1})
+        ledger.charge("as many as fit", mechanism, noise=30.0, **{count: most})
+        assert most > 0
+        assert len(ledger.entries) == entries + 1
+    with pytest.raises(ConfigError, match="a ledger without a limit"):
+        Ledger(None, 1e-5).most(mechanism, count, noise=30.0)
+
+
 def test_json_both_ways_and_a_table() -> None:
     ledger = some()
     again = Ledger.from_json(json.loads(json.dumps(ledger.to_json())))

@@ -237,20 +237,10 @@ def votes_laplace(noise: float, queries: int) -> Curve:
     return laplace(noise, queries)
 
 
-def votes_within(epsilon: float, delta: float, noise: float, before: Curve | None = None) -> int:
-    """How many noisy votes fit into (epsilon, delta) after `before`."""
-    already = free() if before is None else before
-    if before is None or not already.any():
-        mu = _least(lambda m: gaussian_epsilon(m, delta) > epsilon, 0.0, 600.0)
-        most = math.floor((mu * noise) ** 2 * (1 + 1e-9))
-        while most > 0 and gaussian_epsilon(math.sqrt(most) / noise, delta) > epsilon:
-            most -= 1
-        return most
-    low, high = 0, 1
-    while high < 1 << 40 and epsilon_of(already + votes(noise, high), delta) <= epsilon:
-        high *= 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        fits = epsilon_of(already + votes(noise, middle), delta) <= epsilon
-        low, high = (middle, high) if fits else (low, middle)
-    return low
+def votes_within(epsilon: float, delta: float, noise: float) -> int:
+    """How many noisy votes fit into (epsilon, delta); see `Ledger.most` for what fits into the rest of a budget."""
+    mu = _least(lambda m: gaussian_epsilon(m, delta) > epsilon, 0.0, 600.0)
+    most = math.floor((mu * noise) ** 2 * (1 + 1e-9))
+    while most > 0 and gaussian_epsilon(math.sqrt(most) / noise, delta) > epsilon:
+        most -= 1
+    return most

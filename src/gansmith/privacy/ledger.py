@@ -111,6 +111,30 @@ class Ledger:
             )
         return entry
 
+    def most(self, mechanism: str, count: str, **parameters: float) -> int:
+        """How often the budget still allows a mechanism; nothing is entered.
+
+        Args:
+            count: the parameter that says how often: `times`, `steps` or `queries`.
+
+        Raises:
+            ConfigError: the ledger has no limit.
+        """
+        if self.epsilon is None:
+            raise ConfigError(f"a ledger without a limit allows any number of {count}: give it an epsilon")
+
+        def fits(number: int) -> bool:
+            entry = Entry(what="", mechanism=mechanism, parameters={**parameters, count: number})
+            return Ledger(None, self.delta, [*self.entries, entry]).spent() <= (self.epsilon or 0.0)
+
+        low, high = 0, 1
+        while high < 1 << 40 and fits(high):
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        return low
+
     def given(self, what: str, note: str = "") -> Entry:
         """Enters something that the user stated and that the data were not asked for."""
         return self.charge(what, "given", note=note)

@@ -127,22 +127,7 @@ class PATEGAN(Recipe):
         Raises:
             ConfigError: the ledger has no limit.
         """
-        if ledger.epsilon is None:
-            raise ConfigError("a ledger without a limit says nothing of the queries: give it an epsilon")
-        return votes_within(ledger.epsilon, ledger.delta - ledger.failure, self.noise, ledger.curve())
-
-    def within_budget(self, ledger: Ledger, rows: int) -> PATEGAN:
-        """The recipe with as many queries as what is left in a ledger allows.
-
-        Raises:
-            ConfigError: nothing is left, or the ledger has no limit.
-        """
-        queries = self.within(ledger)
-        return replace(self, queries=queries, epsilon=ledger.epsilon or self.epsilon, delta=ledger.delta)
-
-    def draws_of(self, rows: int) -> int:
-        """Rows of a batch of a table of so many rows."""
-        return min(BATCH, rows)
+        return ledger.most("votes", "queries", noise=self.noise)
 
     def _delta(self, rows: int) -> float:
         return default_delta(rows) if self.delta is None else self.delta
