@@ -83,8 +83,29 @@ def compared(row: dict[str, Any]) -> list[str]:
         lines += ["", f"The incumbent's quality is reached in a run that takes {times:.0f} times less time (bar: 4)."]
     else:
         lines += ["", "The incumbent's quality is not reached by every seed."]
+    gradient = [r["figures"].get("tstr-f1, gradient boosting") for r in ours]
+    if row["table"] == "adult" and all(gradient):
+        lines += ["", *bars(row)]
     same = all(r["same_bytes"] for r in ours)
     return [*lines, "", f"Same seed, same machine, same bytes of CSV: {'yes' if same else 'no'}."]
+
+
+def bars(row: dict[str, Any]) -> list[str]:
+    """What was aimed at on Adult, and whether it was reached."""
+    ours = [r["figures"] for r in row["ours"]]
+    aims = (  # figure, factor, bar, whether more is better
+        ("sdmetrics-quality", 1, 0.92, True),
+        ("shape-error", 100, 5.0, False),
+        ("pair-trend-error", 100, 8.0, False),
+        ("tstr-f1, gradient boosting", 1, 0.785, True),
+    )
+    lines = ["| bar | aimed at | mean | reached |", "|---|---|---|---|"]
+    for name, factor, bar, more in aims:
+        value = factor * statistics.mean(f[name] for f in ours)
+        reached = value >= bar if more else value <= bar
+        lines.append(f"| {name} | {'≥' if more else '≤'} {bar} | {value:.3f} | {'yes' if reached else '**no**'} |")
+    note = row.get("note", "")
+    return [*lines, "", note] if note else lines
 
 
 def transforms(result: dict[str, Any]) -> list[str]:
