@@ -166,7 +166,7 @@ def run(recipes: tuple[str, ...] = ("dpgan", "pategan")) -> None:
                 spent = {"spent": ledger.spent(), "delta": ledger.delta, "seconds": took}
                 rows.append({"recipe": name, "epsilon": epsilon, "seed": seed, **spent, **areas(made, test)})
                 print(rows[-1], flush=True)
-    machine.keep("tables_dp", {"rows": rows, "bar": BAR})
+    machine.keep("tables-dp", {"rows": rows, "bar": BAR})
 
 
 def render(result: Mapping[str, Any]) -> list[str]:

@@ -40,7 +40,7 @@ def checks(*samplers: GANOverSampler) -> list[Any]:
     ("sampler", "check"),
     checks(
         GANOverSampler("ctgan", samples=1_000, quality=None, random_state=0),
-        GANOverSampler(samples=50_000, random_state=0),
+        GANOverSampler(samples=15_000, batch=50, random_state=0),
     ),
 )
 def test_imbalanced_learns_own_checks(sampler: GANOverSampler, check: Any) -> None:

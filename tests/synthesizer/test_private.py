@@ -44,6 +44,7 @@ def test_the_ledger_holds_all_and_stays_within_the_budget(recipe: str, tmp_path:
     assert set(made["ill"]) <= {"no", "yes"}
     pd.testing.assert_frame_equal(made, model.sample(300, seed=1))
     model.save(tmp_path / "model")
+    assert not (tmp_path / "model" / "T.safetensors").exists()  # PATE's teachers know the rows
     again = gs.PrivateTableSynthesizer.load(tmp_path / "model")
     pd.testing.assert_frame_equal(made, again.sample(300, seed=1))
     assert again.ledger_.spent() == pytest.approx(model.ledger_.spent())

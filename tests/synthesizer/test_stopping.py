@@ -110,7 +110,7 @@ def test_the_best_weights_are_kept_and_loaded(source: TableSource, tmp_path: Pat
 
 def test_a_run_that_gets_no_better_is_ended(source: TableSource, tmp_path: Path) -> None:
     judge = trained(tmp_path / "run", source, 3_000, lr=0.0)
-    assert judge.done
+    assert judge.enough
     told = scores(tmp_path / "run")
     assert told[-1][0] < 20_000
     assert told[-1][0] - judge._better_at >= 3_000

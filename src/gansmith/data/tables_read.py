@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, MissingExtra, did_you_mean
 from ..tabular.frames import as_dtype
 from ..tabular.infer import Inference, check_names
 from ..tabular.schema import Column, Schema
@@ -56,7 +56,7 @@ def _is_table_path(path: Path) -> bool:
 def _holds_values(path: Path) -> bool:
     try:
         ParquetPart(path)
-    except DataError:
+    except (DataError, MissingExtra):  # without pyarrow a folder of pictures asks for it in its own words
         return False
     return True
 

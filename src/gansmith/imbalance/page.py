@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 from .. import __version__
+from .paired import in_words
 from .result import ALL, Comparison, LabResult
 from .scores import HIGHER_IS_BETTER, METRICS
 
@@ -64,7 +65,7 @@ def cells(result: LabResult) -> tuple[list[str], list[list[str]]]:
 
 
 def _told(comparison: Comparison) -> list[str]:
-    return [f"{comparison.gain:+.3f}", f"{comparison.p:.2g}", MARKS[comparison.verdict]]
+    return [f"{comparison.gain:+.3f}", in_words(comparison.p).removeprefix("= "), MARKS[comparison.verdict]]
 
 
 def render(result: LabResult) -> str:

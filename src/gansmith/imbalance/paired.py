@@ -71,3 +71,8 @@ def holm(p: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p) - rank) * p[place]))
         adjusted[place] = highest
     return adjusted
+
+
+def in_words(p: float) -> str:
+    """`= 0.032`, `< 0.001`."""
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"

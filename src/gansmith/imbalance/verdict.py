@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .paired import in_words
+
 if TYPE_CHECKING:
     from .result import Comparison, LabResult
 
@@ -32,14 +34,14 @@ def _gains(result: LabResult) -> str:
         names = _join([result.methods[c.method] for c in better])
         return (
             f"{names} {_verb(better, 'gains', 'gain')} over {against}: PR-AUC {_figures(better)} against "
-            f"{rivals[0].other:.3f}, mean over {_count(result.models)} ({how}; p = {max(c.p for c in better):.2g}"
-            f"{' at most' if len(better) > 1 else ''})."
+            f"{rivals[0].other:.3f}, mean over {_count(result.models)} ({how}; p {in_words(max(c.p for c in better))}"
+            f"{' at the most' if len(better) > 1 else ''})."
         )
     top = rivals[0]
     return (
         f"No gain over {against}: no over-sampling raises its PR-AUC of {top.other:.3f} beyond chance, mean over "
         f"{_count(result.models)} ({how}); the nearest is {result.methods[top.method]} with {top.value:.3f} "
-        f"(p = {top.p:.2g})."
+        f"(p {in_words(top.p)})."
     )
 
 
@@ -61,7 +63,7 @@ def _reference(result: LabResult) -> str:
     if result.reference != "weights" or "none" not in result.methods:
         return ""
     itself = next(c for c in result.compare("none") if c.method == "weights")
-    against = f"over doing nothing ({itself.value:.3f} against {itself.other:.3f}, p = {itself.p:.2g})"
+    against = f"over doing nothing ({itself.value:.3f} against {itself.other:.3f}, p {in_words(itself.p)})"
     told = {
         "better": f"Class weights do gain {against}.",
         "worse": f"Class weights themselves lose {against}.",
@@ -74,7 +76,7 @@ def _models(result: LabResult) -> str:
     """Gains with a single model that the mean over the models does not show."""
     overall = {c.method for c in _rivals(result) if c.verdict == "better"}
     found = [
-        f"{result.methods[c.method]} with {result.models[model]} ({c.value:.3f} against {c.other:.3f}, p = {c.p:.2g})"
+        f"{result.methods[c.method]} with {result.models[model]} ({c.value:.3f} against {c.other:.3f}, p {in_words(c.p)})"
         for model in (result.models if len(result.models) > 1 else {})
         for c in result.compare(result.reference, "pr_auc", model)
         if c.verdict == "better" and c.method not in {*overall, "none"}

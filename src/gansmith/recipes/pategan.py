@@ -62,6 +62,7 @@ class PATEGAN(Recipe):
     """
 
     makes: ClassVar[str] = "table"
+    secret: ClassVar[tuple[str, ...]] = ("T",)  # what nobody but the owner of the rows may see: teachers know them
 
     epsilon: float = 1.0
     delta: float | None = None
@@ -128,6 +129,19 @@ class PATEGAN(Recipe):
             ConfigError: the ledger has no limit.
         """
         return ledger.most("votes", "queries", noise=self.noise)
+
+    def within_budget(self, ledger: Ledger, rows: int) -> PATEGAN:
+        """The recipe with as many queries as what is left in a ledger allows.
+
+        Raises:
+            ConfigError: nothing is left, or the ledger has no limit.
+        """
+        queries = self.within(ledger)
+        return replace(self, queries=queries, epsilon=ledger.epsilon or self.epsilon, delta=ledger.delta)
+
+    def draws_of(self, rows: int) -> int:
+        """Rows of a batch of a table of so many rows."""
+        return min(BATCH, rows)
 
     def _delta(self, rows: int) -> float:
         return default_delta(rows) if self.delta is None else self.delta

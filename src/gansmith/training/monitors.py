@@ -83,10 +83,10 @@ class Monitor:
     """Four hooks, and `close`, which is called however the run ends. Subclasses override what they need.
 
     Attributes:
-        done: set by one that has seen enough, on whichever process; the run then ends as if it were as long as asked.
+        enough: set by one that has seen enough, on whichever process; the run then ends as if it were as long as asked.
     """
 
-    done: bool = False
+    enough: bool = False
 
     def start(self, view: View) -> None: ...
 

@@ -251,7 +251,7 @@ class Trainer:
         if self.config.samples is not None and self.samples >= self.config.samples:
             return True
         over = self.config.minutes is not None and self.seconds >= 60 * self.config.minutes
-        return self._agree(over or any(monitor.done for monitor in self.monitors))
+        return self._agree(over or any(monitor.enough for monitor in self.monitors))
 
     def _agree(self, flag: bool) -> bool:
         """One process's flag for all of them; they compare every few steps, as comparing costs a synchronisation."""

@@ -108,6 +108,8 @@ class PrivateTableSynthesizer(Estimator):
         recipe = recipe.within_budget(ledger, len(source))
         nets = self._trained(recipe, source, seed)
         recipe.charge(ledger, nets)
+        for name in getattr(recipe, "secret", ()):
+            del nets[name]  # trained on rows without noise: it must not be kept
         self.ledger_, self.spec_ = ledger, source.spec
         self.generator_ = Generator(nets.eval().requires_grad_(False), recipe, source.spec, self.recipe)
         return self

@@ -138,14 +138,14 @@ class HeldOut(Monitor):
         self.spec, self.recipe_name, self.every, self.patience, self.least = spec, recipe_name, every, patience, least
         self.test = TwoSample(spec, real)
         self.rows = len(real)
-        self.best, self.best_at, self.done = math.inf, 0, False
+        self.best, self.best_at, self.enough = math.inf, 0, False
         self._next = every
         self._better_at = 0  # when the score last improved by enough to be worth waiting for more
 
     def start(self, view: View) -> None:
         """A resumed run knows its scores from its log."""
         self._next = (view.samples // self.every + 1) * self.every
-        self.best, self.best_at, self._better_at, self.done = math.inf, 0, 0, False
+        self.best, self.best_at, self._better_at, self.enough = math.inf, 0, 0, False
         if view.journal.path is not None and view.journal.path.exists():
             for event in list(read(view.journal.path)):
                 if event.get("event") == "metric" and event.get("name") == NAME:
@@ -157,7 +157,7 @@ class HeldOut(Monitor):
             self._measure(view)
 
     def end(self, view: View) -> None:
-        if view.samples > self.best_at and not self.done:
+        if view.samples > self.best_at and not self.enough:
             self._measure(view)
 
     def _measure(self, view: View) -> None:
@@ -184,7 +184,7 @@ class HeldOut(Monitor):
         better = value < self.best
         if better:
             self.best, self.best_at = value, at
-        self.done = self.patience is not None and at - self._better_at >= self.patience
+        self.enough = self.patience is not None and at - self._better_at >= self.patience
         return better
 
     def _keep(self, view: View, nets: Networks, weights: Mapping[str, Mapping[str, Tensor]]) -> None:
