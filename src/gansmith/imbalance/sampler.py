@@ -158,7 +158,7 @@ class GANOverSampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn
             try:
                 learner.fit(frame[used], codes[used].astype(np.int64), categorical, folder)
             except Interrupted as stopped:  # its message speaks of a run that could be resumed; this one is gone
-                raise KeyboardInterrupt from stopped
+                raise (KeyboardInterrupt() if stopped.exit_code == 130 else SystemExit(stopped.exit_code)) from stopped
             return [filter_.fill(name, wanted[name], numbers[name], learner) for name in wanted]
 
     def _remember(self, X: Any, y: npt.NDArray[Any], made: list[Made]) -> None:

@@ -76,8 +76,7 @@ def _models(result: LabResult) -> str:
     """Gains with a single model that the mean over the models does not show."""
     overall = {c.method for c in _rivals(result) if c.verdict == "better"}
     found = [
-        f"{result.methods[c.method]} with {result.models[model]} "
-        f"({c.value:.3f} against {c.other:.3f}, p {in_words(c.p)})"
+        f"{result.methods[c.method]} with {result.models[model]} ({c.value:.3f}, not {c.other:.3f}; p {in_words(c.p)})"
         for model in (result.models if len(result.models) > 1 else {})
         for c in result.compare(result.reference, "pr_auc", model)
         if c.verdict == "better" and c.method not in {*overall, "none"}
