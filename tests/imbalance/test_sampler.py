@@ -109,7 +109,7 @@ def test_the_same_seed_gives_the_same_rows() -> None:
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("quality", ["knn", "classifier"])
+@pytest.mark.parametrize("quality", ["knn", pytest.param("classifier", marks=pytest.mark.slow)])
 def test_the_filter_keeps_rows_of_the_class_and_tells_their_quality(quality: str) -> None:
     X, y = rare()
     sampler = GANOverSampler(samples=20_000, fields={"calibrate": False}, quality=quality, random_state=0)
@@ -134,7 +134,7 @@ def test_too_few_good_rows_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(X_new) == len(y_new) == len(sampler.provenance_) == 200 - short
 
 
-@pytest.mark.parametrize("few", [1, 2, 3])
+@pytest.mark.parametrize("few", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_a_handful_of_rows(few: int) -> None:
     X, y = rare(8, few)
     X_new, y_new = GANOverSampler(**FAST, random_state=0).fit_resample(X, y)
