@@ -181,6 +181,6 @@ def small(spec: Spec) -> GAN:
         penalty_every=2,
         solver="adam",
         lr=1e-3,
-        decay=1.0005,
+        decay=1.0001,
         half_life=5_000.0,
     )
