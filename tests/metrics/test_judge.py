@@ -9,12 +9,12 @@ from gansmith.errors import ConfigError, DataError
 from gansmith.metrics import featurecache
 from gansmith.metrics.featurecache import real_features
 from gansmith.metrics.functional import frechet_distance, moments, precision_recall
-from gansmith.metrics.judge import FewPictures, QuickJudge, Settings, judge, lines, real_floor
+from gansmith.metrics.judge import FewPictures, QuickJudge, judge, lines, real_floor
 
 from .test_extractors import Mean, fashion, pictures  # noqa: F401 (a fixture)
 
 REAL, FAKE = pictures(300), pictures(200, seed=1)
-FEW = Settings(subsets=10, subset_size=100)
+FEW = {"kid": {"subsets": 10, "subset_size": 100}}
 
 
 @pytest.fixture
@@ -74,6 +74,8 @@ def test_progress_is_told_of_both_sides(fashion):  # noqa: F811
 def test_unknown_metrics_and_empty_sides_are_refused(fashion):  # noqa: F811
     with pytest.raises(ConfigError, match="Did you mean 'fid'"):
         judge([REAL], [FAKE], fashion, ("fidd",))
+    with pytest.raises(ConfigError, match=r"the metric kid has no setting 'subset'.*Did you mean 'subsets'"):
+        judge([REAL], [FAKE], fashion, ("kid",), settings={"kid": {"subset": 3}})
     with pytest.raises(DataError, match="at least 2 fake pictures; came: 0"):
         judge([REAL], [], fashion, ("fid",), warn=lambda message: None)
 

@@ -8,26 +8,28 @@ import pytest
 import torch
 
 from gansmith.errors import DataError
-from gansmith.metrics.base import Metric
+from gansmith.metrics.base import Metric, Seen
 from gansmith.metrics.functional import frechet_distance, moments, precision_recall
-from gansmith.metrics.images import FID, KID, PrecisionRecall
+from gansmith.metrics.images.fid import FID
+from gansmith.metrics.images.kid import KID
+from gansmith.metrics.images.precision_recall import PrecisionRecall
 
 from .test_functional import sets
 
 A, B = (x[:, :16].contiguous() for x in sets("full rank"))
 MAKERS = {
-    "fid": lambda: FID(16),
-    "kid": lambda: KID(16, subsets=10, subset_size=200),
-    "precision_recall": lambda: PrecisionRecall(16),
+    "fid": FID,
+    "kid": lambda: KID(subsets=10, subset_size=200),
+    "precision_recall": PrecisionRecall,
 }
 
 
 def fed(make, a_parts, b_parts):
     metric = make()
     for part in a_parts:
-        metric.update(part, real=True)
+        metric.update(Seen(part), "real")
     for part in b_parts:
-        metric.update(part, real=False)
+        metric.update(Seen(part), "fake")
     return metric
 
 
@@ -78,16 +80,17 @@ def test_streams_equal_the_functions():
 
 
 def test_fid_keeps_its_memory_whatever_it_sees():
-    metric = FID(16)
+    metric = FID()
+    metric.update(Seen(A), "real")
     before = {name: value.shape for name, value in metric.state_dict().items()}
-    for _ in range(5):
-        metric.update(A, real=True)
+    for _ in range(4):
+        metric.update(Seen(A), "real")
     assert {name: value.shape for name, value in metric.state_dict().items()} == before
     assert metric.state_dict()["real_count"] == 5 * len(A)
 
 
 def test_kid_takes_smaller_subsets_of_small_sides_and_says_so():
-    metric = fed(lambda: KID(16), [A[:300]], [B[:90]])
+    metric = fed(KID, [A[:300]], [B[:90]])
     found = metric.compute()
     assert metric.detail() == "100 subsets of 45"
     assert found["kid_std"] > 0

@@ -3,12 +3,14 @@
 `gansmith.metrics.judge.judge` compares two streams of pictures; it is left out here, where its module has that name.
 """
 
-from .base import Extractor, Figure, MeasuredBy, Metric
+from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side, Streaming, reduce
 from .extractors import choose_extractor, figure_name, load_extractor
 from .featurecache import real_features, take_features
 from .functional import FrechetReference, frechet_distance, kid, moments, precision_recall
-from .images import FID, KID, PrecisionRecall
-from .judge import FewPictures, QuickJudge, Settings, lines, real_floor
+from .images.fid import FID
+from .images.kid import KID
+from .images.precision_recall import PrecisionRecall
+from .judge import FewPictures, QuickJudge, lines, real_floor
 
 __all__ = [
     "FID",
@@ -21,7 +23,9 @@ __all__ = [
     "Metric",
     "PrecisionRecall",
     "QuickJudge",
-    "Settings",
+    "Seen",
+    "Side",
+    "Streaming",
     "choose_extractor",
     "figure_name",
     "frechet_distance",
@@ -32,5 +36,6 @@ __all__ = [
     "precision_recall",
     "real_features",
     "real_floor",
+    "reduce",
     "take_features",
 ]

@@ -1,19 +1,31 @@
-"""The Metric protocol, and the protocol string that every printed figure carries."""
+"""What a metric is, what it sees, and the protocol string that every printed figure carries.
+
+A metric is one file in `metrics/images/`: pure functions, and a class that streams. Its module names the class as
+`METRIC`; nothing else is edited (see `registry`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
+Side = Literal["real", "fake", "held"]
 Reduction = Literal["sum", "cat"]
+Gather = Callable[[Tensor], list[Tensor]]
+M = TypeVar("M", bound="Metric")
 
 
 @runtime_checkable
 class Extractor(Protocol):
     """A frozen network that turns uint8 pictures into features.
+
+    One whose pass yields more than its main output also has `heads: tuple[str, ...]`, the names of the further outputs,
+    and `look(pixels, heads) -> (features, {head: values})`. Known names are `logits` (b classes) and `spatial` (b m).
 
     Attributes:
         name: short name that the figures carry: `inception`, `fashion`, `random`.
@@ -30,6 +42,26 @@ class Extractor(Protocol):
     def __call__(self, pixels: Tensor) -> Tensor:
         """uint8 pictures (b h w c), 1, 3 or 4 channels, any size -> float32 features (b, dim)."""
         ...
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One batch of pictures as metrics see it.
+
+    Args:
+        features: (b d) float32, the extractor's main output.
+        pixels: (b h w c) uint8; only when a metric of this pass needs them.
+        heads: further outputs of the extractor in the same pass, those that a metric needs.
+        labels: (b,) int64 class numbers, where the pictures have classes.
+    """
+
+    features: Tensor
+    pixels: Tensor | None = None
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
+    labels: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.features)
 
 
 @dataclass(frozen=True)
@@ -83,15 +115,33 @@ class Figure:
 
 @runtime_checkable
 class Metric(Protocol):
-    """A streaming metric over features: feed both sides in parts of any size, merge processes, compute.
+    """A streaming metric: feed the sides in batches of any size, merge what several processes saw, compute.
 
-    `states` declares each accumulator and how two of them combine; a distributed run reduces them so.
+    Its constructor takes keyword settings only, each with a default. `Streaming` carries out all but `update` and
+    `compute`.
+
+    A metric may also have (the judge uses them where they are):
+        `influences() -> dict[str, dict[Side, Tensor]]`: for a figure and a side, by how much each picture (n,) moves
+            the figure: value of a resample = value + mean of the resampled influences, to first order. Intervals and
+            paired comparisons come from them; a figure without them has no interval.
+        `remarks(extractor) -> list[str]`: what must be said beside the figures: bias, too few pictures.
+        `titles: ClassVar[Mapping[str, tuple[str, str]]]`: how a figure is printed when Inception's published weights
+            took the features, and when anything else did: `{"fid": ("FID", "FD")}`.
+
+    Attributes:
+        name: as the user asks for it; equal to the module's.
+        needs: of `features`, `pixels`, `labels`, `held`, `head:logits`, `head:spatial`.
+        sides: which sides it must see.
+        states: each accumulator, and how two of them combine.
     """
 
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[str]]
+    sides: ClassVar[frozenset[Side]]
     states: ClassVar[dict[str, Reduction]]
 
-    def update(self, features: Tensor, *, real: bool) -> None:
-        """Adds features (b, d) of one side."""
+    def update(self, seen: Seen, side: Side) -> None:
+        """Adds one batch of one side; a side that it has no use for is left aside."""
         ...
 
     def merge(self, other: Any) -> None:
@@ -99,12 +149,116 @@ class Metric(Protocol):
         ...
 
     def compute(self) -> dict[str, float]:
-        """Figures by name; a spread stands under `NAME_std`."""
+        """Figures by name; a spread stands under `NAME_std`.
+
+        Raises:
+            DataError: too few pictures, or features that are not finite.
+        """
         ...
 
     def detail(self) -> str:
         """The metric's own settings, as they were used, for the protocol: `k=3`."""
         ...
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Every declared state."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Replaces the states."""
+        ...
+
+
+class Streaming(ABC):
+    """A metric's accumulators, added to, merged, saved and loaded as `states` declares.
+
+    Left to the metric: `update` and `compute`.
+    A state that has seen nothing is an empty tensor, as no shape is known before the first batch.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[str]] = frozenset({"features"})
+    sides: ClassVar[frozenset[Side]] = frozenset({"real", "fake"})
+    states: ClassVar[dict[str, Reduction]]
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[Tensor]] = {name: [] for name in self.states}
+
+    @abstractmethod
+    def update(self, seen: Seen, side: Side) -> None: ...
+
+    @abstractmethod
+    def compute(self) -> dict[str, float]: ...
+
+    def detail(self) -> str:
+        return ""
+
+    def add(self, state: str, value: Tensor) -> None:
+        """Sums `value` into a state, or lays it (by rows) behind what a `cat` state holds."""
+        parts = self._parts[state]
+        if value.numel() == 0:
+            return
+        if self.states[state] == "cat":
+            parts.append(value)
+        elif parts:
+            parts[0] += value
+        else:
+            parts.append(value.clone())  # sums grow in place; the caller keeps its own
+
+    def whole(self, state: str) -> Tensor:
+        """A state in one piece; `cat` states are joined anew each time, so that the parts stay shared."""
+        parts = self._parts[state]
+        if not parts:
+            return torch.empty(0)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def merge(self, other: Any) -> None:
+        """Adds what `other`, a metric of the same class, has seen."""
+        for state in self.states:
+            for part in list(other._parts[state]):
+                self.add(state, part)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {state: self.whole(state).clone() for state in self.states}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        self._parts = {name: [state[name].clone()] if state[name].numel() else [] for name in self.states}
+
+
+class Rows(Streaming):
+    """Keeps the features of both sides as rows of float32, by reference: several metrics fed the same tensors share
+    them. What is computed must not depend on the order of rows."""
+
+    states: ClassVar[dict[str, Reduction]] = {"real": "cat", "fake": "cat"}
+
+    def update(self, seen: Seen, side: Side) -> None:
+        if side in self.states:
+            self.add(side, seen.features.detach().float().cpu())
+
+    def rows(self, side: Side) -> Tensor:
+        """All features of one side, (n, d)."""
+        if self._parts[side]:
+            return self.whole(side)
+        return torch.empty(0, next((p.shape[1] for parts in self._parts.values() for p in parts), 0))
+
+
+def reduce(metric: M, gather: Gather) -> M:
+    """Joins the states of all processes in `metric`, as they are declared; every process must ask.
+
+    Args:
+        metric: this process's; it is changed and returned.
+        gather: gives every process's tensor, by rank, for this process's (sizes may differ):
+            `training.runtime.Runtime.gather` is one.
+    """
+    joined: dict[str, Tensor] = {}
+    for name, value in metric.state_dict().items():
+        parts = [part.to(value.device) for part in gather(value) if part.numel()]
+        if not parts:
+            joined[name] = value
+        else:
+            joined[name] = torch.cat(parts) if metric.states[name] == "cat" else torch.stack(parts).sum(0)
+    metric.load_state_dict(joined)
+    return metric
 
 
 def as_float64(features: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from ..nn.features.randomnet import RandomExtractor
 from ..nn.features.weights import find_weights
 from ..spec import ImageSpec, Spec
 from .base import Extractor
+from .registry import titles
 
 # What each name builds, and the settings it takes.
 BUILDERS: Mapping[str, tuple[Callable[..., Extractor], tuple[str, ...]]] = {
@@ -26,14 +27,6 @@ BUILDERS: Mapping[str, tuple[Callable[..., Extractor], tuple[str, ...]]] = {
 
 # Data sets that have an extractor trained for them.
 IN_DOMAIN: Mapping[str, str] = {"bundled:fashion-mnist": "fashion"}
-
-# How a figure is called when Inception's published weights took the features, and when anything else did.
-NAMES: Mapping[str, tuple[str, str]] = {
-    "fid": ("FID", "FD"),
-    "kid": ("KID", "KD"),
-    "precision": ("precision", "precision"),
-    "recall": ("recall", "recall"),
-}
 
 
 def load_extractor(
@@ -111,6 +104,6 @@ def choose_extractor(
 
 
 def figure_name(metric: str, extractor: Extractor) -> str:
-    """`FID` and `KID` only for Inception's own weights, `FD` and `KD` for all others."""
+    """`FID` and `KID` only for Inception's own weights, `FD` and `KD` for all others; see a metric's `titles`."""
     genuine = extractor.name == "inception" and extractor.digest == SHA256[:12]
-    return NAMES[metric][0 if genuine else 1]
+    return titles().get(metric, (metric, metric))[0 if genuine else 1]

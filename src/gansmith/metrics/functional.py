@@ -213,3 +213,9 @@ def _exact(a: Tensor, b: Tensor) -> Tensor:
 def _enough(features: Tensor, wanted: int) -> None:
     if len(features) < wanted:
         raise DataError(f"this needs at least {wanted} pictures on each side; came: {len(features)}")
+
+
+def canonical(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """The rows in an order of their own (by their first features), whatever the order they came in."""
+    keys = rows[:, :8].numpy().T[::-1]
+    return rows[torch.from_numpy(np.lexsort(keys).copy())]

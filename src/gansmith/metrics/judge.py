@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ..errors import ConfigError, did_you_mean
 from ..nn.features.pixels import chunks
-from .base import Extractor, Figure, MeasuredBy, Metric
+from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side
 from .extractors import figure_name
 from .featurecache import Progress, real_features
 from .functional import FrechetReference, frechet_distance, moments, precision_recall
-from .images import FID, KID, PrecisionRecall
+from .registry import make
 
 CHUNK = 512  # features at a time into the metrics
 
@@ -26,29 +26,7 @@ class FewPictures(UserWarning):
     """A figure rests on so few pictures that it is biased."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the metrics are made with.
-
-    Args:
-        k: neighbour of precision and recall.
-        subsets: of KID.
-        subset_size: rows of one subset of KID.
-        seed: of KID's subsets and of the halves of the floor.
-    """
-
-    k: int = 3
-    subsets: int = 100
-    subset_size: int = 1000
-    seed: int = 2020
-
-
-Maker = Callable[[int, Settings], Metric]
-METRICS: Mapping[str, Maker] = {
-    "fid": lambda dim, s: FID(dim),
-    "kid": lambda dim, s: KID(dim, subsets=s.subsets, subset_size=s.subset_size, seed=s.seed),
-    "precision_recall": lambda dim, s: PrecisionRecall(dim, k=s.k),
-}
+Fed = dict[str, Metric]
 
 
 def judge(
@@ -58,7 +36,8 @@ def judge(
     metrics: Sequence[str] = ("fid", "kid", "precision_recall"),
     *,
     split: str = "train",
-    settings: Settings | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int = 2020,
     floor: bool = True,
     real_key: str | None = None,
     cache: Path | None = None,
@@ -71,9 +50,10 @@ def judge(
         real: uint8 pictures (b h w c) in parts; left untouched when `real_key` is in the cache.
         fake: the same of generated ones.
         extractor: takes the features.
-        metrics: of `fid`, `kid`, `precision_recall`.
+        metrics: names; `registry.names()` lists them.
         split: the part of the data that `real` is, for the protocol.
-        settings: of the metrics.
+        settings: of the metrics, by metric: `{"precision_recall": {"k": 5}}`.
+        seed: of the halves of the floor.
         floor: beside a Fréchet distance, also give that of two random halves of the real pictures.
         real_key: what `real` is (the source's fingerprint, the split, how many); None caches nothing.
         cache: folder of the cached features; None is the usual one.
@@ -87,14 +67,13 @@ def judge(
         ConfigError: unknown metric.
         DataError: too few pictures, or features that are not finite.
     """
-    settings = settings or Settings()
-    fed = {name: _maker(name)(extractor.dim, settings) for name in metrics}
+    fed = {name: make(name, (settings or {}).get(name)) for name in metrics}
     known = real_features(real, extractor, key=real_key, folder=cache, progress=progress)
     for part in chunks(known, CHUNK):
-        _update(fed.values(), part, real=True)
+        _update(fed, Seen(part), "real")
     n_fake = 0
     for pixels in fake:
-        _update(fed.values(), extractor(pixels), real=False)
+        _update(fed, Seen(extractor(pixels)), "fake")
         n_fake += len(pixels)
         if progress is not None:
             progress("fake", n_fake)
@@ -105,19 +84,13 @@ def judge(
     for name, metric in fed.items():
         figures += _figures(metric, extractor, measured)
         if name == "fid" and floor and len(known) >= 4:
-            figures.append(_floor_figure(known, extractor, measured, settings.seed))
+            figures.append(_floor_figure(known, extractor, measured, seed))
     return figures
 
 
-def _update(metrics: Iterable[Metric], features: Tensor, *, real: bool) -> None:
-    for metric in metrics:
-        metric.update(features, real=real)
-
-
-def _maker(name: str) -> Maker:
-    if name not in METRICS:
-        raise ConfigError(f"no metric {name!r}; known: {', '.join(METRICS)}.{did_you_mean(name, METRICS)}")
-    return METRICS[name]
+def _update(fed: Fed, seen: Seen, side: Side) -> None:
+    for metric in fed.values():
+        metric.update(seen, side)
 
 
 def _figures(metric: Metric, extractor: Extractor, measured: MeasuredBy) -> list[Figure]:
