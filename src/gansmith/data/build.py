@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
-import os
-import queue
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -18,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .crew import PATIENCE, at_work
 from .decode import PADDED, PADDED_TO, shape
 from .listing import Listing, Unreadable, shown
-from .worker import Result, Worker, WorkerLost, convert_all
+from .worker import Result, convert_all
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called now and then with how many pictures are done, and how many there are."""
@@ -28,10 +26,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 File: TypeAlias = io.BufferedRandom | io.BytesIO
 """What pixels are written to; read back only where grey has to become RGB."""
 
-CHUNK = 16  # pictures that travel together
-INLINE = 128  # so few are done sooner than worker processes start
 TOLERATED = 0.05  # share of pictures that may be unusable
-PATIENCE = 120.0  # seconds for one chunk
 SAMPLE = 256  # pictures whose headers decide the size
 
 
@@ -81,7 +76,8 @@ def build(
     total = len(listing) + len(listing.absent)
     allowed = max(1, math.floor(TOLERATED * total))
     done, last = 0, time.monotonic()
-    with _converter(listing, size, channels, workers) as results:
+    task = functools.partial(convert_all, size=size, channels=channels)
+    with at_work(listing, task, workers, PATIENCE) as results:
         for rows, chunk in results:
             for row, result in zip(rows, chunk, strict=True):
                 _take(outcome, listing, row, result, file)
@@ -129,80 +125,6 @@ def _widen(file: File, outcome: Outcome, channels: int) -> None:
         file.write(np.repeat(grey, channels).tobytes())
     file.seek(start + one * len(outcome.used) * channels)
     outcome.channels = channels
-
-
-Chunks: TypeAlias = Iterator[tuple[Sequence[int], list[Result]]]
-
-
-@contextmanager
-def _converter(listing: Listing, size: int, channels: int | None, workers: int | None) -> Iterator[Chunks]:
-    """Chunks of results in order, made here or by worker processes."""
-    chunks = [range(i, min(i + CHUNK, len(listing))) for i in range(0, len(listing), CHUNK)]
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = min(len(chunks), count if workers is None else workers)
-    if count == 0 or (workers is None and len(listing) < INLINE):
-        yield ((rows, convert_all(listing.read(rows), size, channels)) for rows in chunks)
-        return
-    crew = [Worker(size, channels, PATIENCE) for _ in range(count)]
-    try:
-        with ThreadPoolExecutor(count) as threads:
-            pending: deque[tuple[Sequence[int], Future[list[Result]]]] = deque()
-            try:
-                yield _in_order(listing, chunks, crew, threads, pending)
-            finally:
-                for _, future in pending:
-                    future.cancel()
-    finally:
-        for worker in crew:
-            worker.close()
-
-
-def _in_order(
-    listing: Listing,
-    chunks: Sequence[Sequence[int]],
-    crew: Sequence[Worker],
-    threads: ThreadPoolExecutor,
-    pending: deque[tuple[Sequence[int], Future[list[Result]]]],
-) -> Chunks:
-    idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-    for worker in crew:
-        idle.put(worker)
-
-    def work(rows: Sequence[int]) -> list[Result]:
-        worker = idle.get()
-        try:
-            return _patiently(worker, listing, rows)
-        finally:
-            idle.put(worker)
-
-    for rows in chunks:
-        pending.append((rows, threads.submit(work, rows)))
-        if len(pending) > 4 * len(crew):
-            done, future = pending.popleft()
-            yield done, future.result()
-    while pending:
-        done, future = pending.popleft()
-        yield done, future.result()
-
-
-def _patiently(worker: Worker, listing: Listing, rows: Sequence[int]) -> list[Result]:
-    """The worker's answer; if it is lost, that of a new one, asked picture by picture so that a culprit is named."""
-    blobs = listing.read(rows)
-    try:
-        return worker(blobs)
-    except WorkerLost:
-        worker.restart()
-    results: list[Result] = []
-    for row, blob in zip(rows, blobs, strict=True):
-        try:
-            results += worker([blob])
-        except WorkerLost:
-            name = shown(listing.names[row])
-            raise DataError(
-                f"the process that decodes pictures died or hung twice, the second time at {name} in {listing.place}. "
-                "Remove that picture if it is to blame; else look for a lack of memory."
-            ) from None
-    return results
 
 
 def as_block(data: bytes | bytearray | memoryview, outcome: Outcome) -> NDArray[np.uint8]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -64,27 +66,46 @@ def convert(blob: Blob, size: int, channels: int | None) -> Converted:
     Raises:
         Unreadable: with the reason.
     """
-    if isinstance(blob, Unreadable):
-        raise blob
+    with _telling_why():
+        facts: list[str] = []
+        picture = _square(_opened(blob, channels, facts), size, facts)
+        pixels = np.asarray(picture, dtype=np.uint8)
+        pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
+        if channels is None and (pixels == pixels[:, :, :1]).all():
+            pixels = pixels[:, :, :1]
+        return Converted(np.ascontiguousarray(pixels), tuple(facts))
+
+
+def open_picture(blob: Blob) -> tuple[Picture, tuple[str, ...]]:
+    """One picture in its own size, grey (mode L) or RGB, upright and laid on white, and which of FACTS apply.
+
+    Raises:
+        Unreadable: with the reason.
+    """
+    with _telling_why():
+        facts: list[str] = []
+        picture = _opened(blob, None, facts)
+        return picture, tuple(facts)
+
+
+@contextmanager
+def _telling_why() -> Iterator[None]:
+    """Whatever goes wrong with a picture becomes Unreadable."""
     try:
         with warnings.catch_warnings():  # what Pillow warns of, the facts say in our words
             warnings.simplefilter("ignore")
-            return _convert(blob, size, channels)
+            yield
     except Unreadable:
         raise
     except Exception as e:  # damaged data make Pillow raise nearly anything
         raise Unreadable(_reason(e)) from e
 
 
-def _convert(blob: bytes | NDArray[np.uint8], size: int, channels: int | None) -> Converted:
-    facts: list[str] = []
+def _opened(blob: Blob, channels: int | None, facts: list[str]) -> Picture:
+    if isinstance(blob, Unreadable):
+        raise blob
     picture = _from_array(blob) if isinstance(blob, np.ndarray) else _upright(blob, facts)
-    picture = _square(_to_mode(picture, channels, facts), size, facts)
-    pixels = np.asarray(picture, dtype=np.uint8)
-    pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
-    if channels is None and (pixels == pixels[:, :, :1]).all():
-        pixels = pixels[:, :, :1]
-    return Converted(np.ascontiguousarray(pixels), tuple(facts))
+    return _to_mode(picture, channels, facts)
 
 
 class Shape(NamedTuple):

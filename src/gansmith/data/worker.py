@@ -1,4 +1,4 @@
-"""A process that decodes pictures, and the handle by which it is asked.
+"""A process that does one task over pictures it is sent, and the handle by which it is asked.
 
 A plain child program, not `multiprocessing`: it never runs the user's script again, so a script needs no
 `if __name__ == "__main__"`, and it is never forked from a process that holds CUDA or threads.
@@ -14,13 +14,16 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import IO, Any, TypeAlias
 
 from .decode import Converted, convert
 from .listing import Blob, Unreadable
 
 Result: TypeAlias = Converted | Unreadable
+Task: TypeAlias = Callable[[Sequence[Blob]], list[Any]]
+"""Encoded pictures in, an answer for each out; a function of a module, or a `partial` of one, so that it pickles."""
 _LENGTH = struct.Struct("<Q")
 
 
@@ -40,20 +43,20 @@ def convert_all(blobs: Sequence[Blob], size: int, channels: int | None) -> list[
 
 
 class Worker:
-    """One decoding process.
+    """One process.
 
     Args:
-        size, channels: as in `convert`.
+        task: what it does with each lot of pictures.
         patience: seconds without an answer after which the process counts as hung.
     """
 
-    def __init__(self, size: int, channels: int | None, patience: float) -> None:
-        self._job = (size, channels)
+    def __init__(self, task: Task, patience: float) -> None:
+        self._task = task
         self._patience = patience
         self._process = self._start()
 
-    def __call__(self, blobs: Sequence[Blob]) -> list[Result]:
-        """Converts these pictures.
+    def __call__(self, blobs: Sequence[Blob]) -> list[Any]:
+        """The task's answers for these pictures.
 
         Raises:
             WorkerLost: the process died or hung; `restart` before the next call.
@@ -65,7 +68,7 @@ class Worker:
             assert self._process.stdin is not None
             assert self._process.stdout is not None
             _send(self._process.stdin, list(blobs))
-            answer: list[Result] = _receive(self._process.stdout)
+            answer: list[Any] = _receive(self._process.stdout)
         except (OSError, EOFError) as e:
             raise WorkerLost from e
         finally:
@@ -88,12 +91,16 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[bytes]:
         path = os.pathsep.join(p for p in sys.path if p)
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, *map(str, self._job)],
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
         )
+        assert process.stdin is not None
+        with suppress(OSError):  # one that died at once is found lost at the first call
+            _send(process.stdin, self._task)
+        return process
 
 
 def _send(pipe: IO[bytes], message: object) -> None:
@@ -114,17 +121,17 @@ def _receive(pipe: IO[bytes]) -> Any:
     return pickle.loads(data)
 
 
-def main(size: str, channels: str) -> None:
-    """Answers until the parent closes the pipe, or is gone."""
+def main() -> None:
+    """Answers until the parent closes the pipe, or is gone. The first message is the task."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     answers, sys.stdout = sys.stdout.buffer, sys.stderr  # a stray print must not break a message
-    while True:
-        try:
-            blobs = _receive(sys.stdin.buffer)
-        except EOFError:
-            return
-        _send(answers, convert_all(blobs, int(size), None if channels == "None" else int(channels)))
+    try:
+        task: Task = _receive(sys.stdin.buffer)
+        while True:
+            _send(answers, task(_receive(sys.stdin.buffer)))
+    except EOFError:
+        return
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
