@@ -19,6 +19,14 @@ def gumbel(uniform: Tensor) -> Tensor:
     return -torch.log(-torch.log(uniform.clamp(1e-9, 1 - 1e-7)))
 
 
+def _drawn(raw: Float[Tensor, "k b"], uniform: Float[Tensor, "b"]) -> Tensor:
+    """(b,) int64: a draw from the softmax over k, by the inverse of its cumulative distribution."""
+    reached, code, passed = torch.zeros_like(uniform), torch.zeros_like(uniform), torch.empty_like(uniform)
+    for probability in raw.softmax(0)[:-1]:
+        code += torch.le(reached.add_(probability), uniform, out=passed)
+    return code.long()
+
+
 class Heads(nn.Module):
     """Turns what a network's last layer says into a row: tanh for scalars, a softmax for each choice.
 
@@ -54,6 +62,7 @@ class Heads(nn.Module):
         owners = [n for n, w in enumerate(w for _, w, choice in spans if choice) for _ in range(w)]
         self.count = sum(choices)
         self.width = sum(widths)
+        self.choices = tuple(slice(start, start + width) for start, width, choice in spans if choice)
         self.register_buffer("scalars", torch.tensor(scalars, dtype=torch.int64), persistent=False)
         self.register_buffer("places", torch.tensor(places, dtype=torch.int64), persistent=False)
         self.register_buffer("owners", torch.tensor(owners, dtype=torch.int64), persistent=False)
@@ -92,17 +101,27 @@ class Heads(nn.Module):
             raw = (raw + gumbel(uniform)) / self.tau
         return x.index_copy(1, self.places, self.log_softmax(raw).exp())
 
-    def finish(self, x: Rows) -> Rows:
-        """A row to hand out: choices made hard, scalars bent as a calibration says."""
-        x = self.harden(x)
-        if not len(self.scalars):
-            return x
-        values = x[:, self.scalars].T.contiguous()
+    def drawn(self, raw: Rows, uniform: Float[Tensor, "b choices"]) -> Rows:
+        """A row to hand out from raw values: choices drawn from their softmax, scalars bent as a calibration says.
+
+        The hardened Gumbel-softmax of `forward` has the same distribution at any temperature, and needs far more noise.
+        """
+        sides = (
+            raw + self.offset
+        ).T.contiguous()  # one entry of all rows lies together: every step below runs along it
+        row = torch.zeros_like(sides)
+        for number, own in enumerate(self.choices):
+            row[own].scatter_(0, _drawn(sides[own], uniform[:, number])[None], 1.0)
+        if len(self.scalars):
+            row[self.scalars] = self._bent(torch.tanh(sides[self.scalars]))
+        return row.T
+
+    def _bent(self, values: Float[Tensor, "scalars b"]) -> Float[Tensor, "scalars b"]:
+        """Finished scalars, through their monotone maps."""
         at = torch.searchsorted(self.bent, values).clamp(1, self.KNOTS - 1)
         low, high = self.bent.gather(1, at - 1), self.bent.gather(1, at)
         share = ((values - low) / (high - low).clamp_min(1e-9)).clamp(0, 1)
-        ends = torch.lerp(self.onto.gather(1, at - 1), self.onto.gather(1, at), share)
-        return x.index_copy(1, self.scalars, ends.T)
+        return torch.lerp(self.onto.gather(1, at - 1), self.onto.gather(1, at), share)
 
     def harden(self, x: Rows) -> Rows:
         """The largest entry of each choice made 1, the others 0; scalars as they are."""
@@ -169,18 +188,32 @@ class Conditions(nn.Module):
 
     def drawn(self, uniform: Float[Tensor, "b 2"]) -> tuple[Tensor, Tensor]:
         """A random column's code by its frequency, from uniform noise: `cond` (b conditions), `mask` (b columns)."""
-        column = (uniform[:, 0] * self.count).long().clamp_max(self.count - 1)
-        code = torch.searchsorted(self.edges[column].contiguous(), uniform[:, 1:2].contiguous(), right=True).squeeze(1)
-        code = torch.minimum(code, self.widths[column] - 1)
-        cond = uniform.new_zeros(len(uniform), self.width).scatter_(1, (self.firsts[column] + code)[:, None], 1.0)
+        column, place = self.codes(uniform)
+        cond = uniform.new_zeros(len(uniform), self.width).scatter_(1, place[:, None], 1.0)
         return cond, nn.functional.one_hot(column, self.count).to(uniform.dtype)
 
-    def filled(self, cond: Tensor, mask: Tensor, uniform: Float[Tensor, "b 2"]) -> Float[Tensor, "b conditions"]:
-        """`cond` where something is asked for; where nothing is, a random column's code by its frequency."""
+    def codes(self, uniform: Float[Tensor, "b 2"]) -> tuple[Tensor, Tensor]:
+        """The same as (b,) int64: the column, and the place of its code within a condition."""
+        column = (uniform[:, 0] * self.count).long().clamp_max(self.count - 1)
+        code = torch.searchsorted(self.edges[column].contiguous(), uniform[:, 1:2].contiguous(), right=True).squeeze(1)
+        return column, self.firsts[column] + torch.minimum(code, self.widths[column] - 1)
+
+    def filled(self, cond: Tensor, mask: Tensor, uniform: Float[Tensor, "b 2"]) -> Tensor:
+        """`cond` where something is asked for; where nothing is, a random column's code by its frequency.
+
+        Returns:
+            (b conditions); or, where no row asks for anything, (b,) int64, the place of each row's one code.
+        """
         if not self.count:
             return cond
+        if not bool(mask.any()):
+            return self.codes(uniform)[1]
         drawn, _ = self.drawn(uniform)
         return torch.where(mask.sum(1, keepdim=True) > 0, cond, drawn)
+
+    def dense(self, cond: Tensor) -> Float[Tensor, "b conditions"]:
+        """What `filled` gave, as (b conditions)."""
+        return nn.functional.one_hot(cond, self.width).to(self.edges.dtype) if cond.dim() == 1 else cond
 
 
 class RowGenerator(nn.Module):
@@ -204,14 +237,55 @@ class RowGenerator(nn.Module):
         self.last = nn.Linear(inputs, spec.width)
 
     def forward(
-        self, z: Float[Tensor, "b latent"], cond: Float[Tensor, "b conditions"], uniform: Rows
-    ) -> tuple[Rows, Rows]:
-        """Rows, and the raw values that they were made of; `uniform` noise draws the choices."""
-        h = torch.cat([z, cond], 1)
+        self, z: Float[Tensor, "b latent"], cond: Tensor, uniform: Rows | None = None
+    ) -> tuple[Rows | None, Rows]:
+        """Rows, and the raw values that they are made of; `uniform` noise draws the choices, without it no rows are.
+
+        Args:
+            cond: (b conditions), or what `Conditions.filled` gives.
+        """
+        raw = self._slowly(z, cond) if self.training or torch.is_grad_enabled() else self._quickly(z, cond)
+        return None if uniform is None else self.heads(raw, uniform), raw
+
+    def _slowly(self, z: Tensor, cond: Tensor) -> Tensor:
+        h = torch.cat([z, self.conditions.dense(cond)], 1)
         for layer in self.layers:
             h = torch.cat([layer(h), h], 1)
-        raw = self.last(h)
-        return self.heads(raw, uniform), raw
+        out: Tensor = self.last(h)
+        return out
+
+    def _quickly(self, z: Tensor, cond: Tensor) -> Tensor:
+        """The same without a gradient: norms folded into the layers, one buffer instead of copies, and where each
+        row's condition is but one code, its weights looked up instead of multiplied."""
+        coded = cond.dim() == 1
+        known = z if coded else torch.cat([z, cond], 1)
+        folded = [_folded(*list(layer.children())[:2]) for layer in self.layers]
+        start = sum(len(weight) for weight, _ in folded)
+        h = z.new_empty(len(z), start + known.shape[1])
+        h[:, start:] = known
+        for weight, bias in folded:
+            out = h[:, start - len(weight) : start]
+            _into(out, h[:, start:], weight, bias, cond if coded else None)
+            out.relu_()
+            start -= len(weight)
+        raw = z.new_empty(len(z), self.heads.width)
+        _into(raw, h, self.last.weight, self.last.bias, cond if coded else None)
+        return raw
+
+
+def _folded(linear: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a layer with its norm in evaluation mode."""
+    assert isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    return linear.weight * scale[:, None], (linear.bias - norm.running_mean) * scale + norm.bias
+
+
+def _into(out: Tensor, h: Tensor, weight: Tensor, bias: Tensor, codes: Tensor | None) -> None:
+    """out = [h, one-hot codes] weight' + bias."""
+    n = h.shape[1]
+    base = bias if codes is None else nn.functional.embedding(codes, weight[:, n:].T + bias)
+    torch.addmm(base, h, weight[:, :n].T, out=out)
 
 
 def packed(x: Rows, pac: int) -> Float[Tensor, "packs packed"]:

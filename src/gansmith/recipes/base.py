@@ -57,6 +57,7 @@ class Context:
             a function of (seed, row), so one process, two processes and micro-batches see the same noise.
         samples: samples seen before this step.
         figures: what was reported, still on the device.
+        block: rows whose noise is drawn in one go.
     """
 
     seed: int = 0
@@ -66,6 +67,7 @@ class Context:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     figures: dict[str, list[Tensor]] = field(default_factory=dict)
     calls: int = 0
+    block: int = NOISE_BLOCK
 
     def randn(self, batch: Batch, *shape: int, every: int = 1) -> Tensor:
         """Standard normal noise, (b / every, *shape), one row for each (group of `every`) examples of `batch`."""
@@ -77,12 +79,12 @@ class Context:
 
     def _by_row(self, draw: Callable[..., Tensor], n: int, row: int, shape: tuple[int, ...]) -> Tensor:
         self.calls += 1
-        first, last = row // NOISE_BLOCK, (row + n - 1) // NOISE_BLOCK
+        first, last = row // self.block, (row + n - 1) // self.block
         blocks = []
         for block in range(first, last + 1):
             generator = torch.Generator(self.device).manual_seed(fold(self.seed, self.calls, block))
-            blocks.append(draw(NOISE_BLOCK, *shape, generator=generator, device=self.device))
-        skip = row - first * NOISE_BLOCK
+            blocks.append(draw(self.block, *shape, generator=generator, device=self.device))
+        skip = row - first * self.block
         return (blocks[0] if len(blocks) == 1 else torch.cat(blocks))[skip : skip + n]
 
     def report(self, name: str, value: Tensor) -> None:
@@ -177,12 +179,15 @@ class Recipe(ABC):
 
 
 @torch.no_grad()
-def sample(recipe: Recipe, nets: Networks, request: Batch, *, seed: int, chunk: int = 256) -> Batch:
+def sample(
+    recipe: Recipe, nets: Networks, request: Batch, *, seed: int, chunk: int = 256, block: int = NOISE_BLOCK
+) -> Batch:
     """What `nets` make of `request`, in evaluation mode; example i depends on (seed, its index) alone.
 
     Args:
         request: from `Spec.request`; its `index` entry is the number of each example and counts up by one.
         chunk: examples per forward pass.
+        block: examples whose noise is drawn in one go, from a seed of its own; another block, other examples.
     """
     device = next(nets.parameters()).device
     modes = [(module, module.training) for module in nets.modules()]
@@ -190,7 +195,7 @@ def sample(recipe: Recipe, nets: Networks, request: Batch, *, seed: int, chunk: 
     try:
         parts = []
         for part in request.split(chunk):
-            ctx = Context(seed=fold(seed, "sample"), row=int(part["index"][0]), device=device)
+            ctx = Context(seed=fold(seed, "sample"), row=int(part["index"][0]), device=device, block=block)
             parts.append(recipe.generate(nets, part.to(device), ctx))
     finally:
         for module, training in modes:

@@ -142,8 +142,8 @@ class CTABGAN(Recipe):
 
     def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
         cond = nets.G.conditions.filled(request["cond"], request["mask"], ctx.rand(request, 2))
-        fake, _ = nets.G(ctx.randn(request, self.latent), cond, ctx.rand(request, nets.G.heads.width))
-        return Batch(x=nets.G.heads.finish(fake))
+        _, raw = nets.G(ctx.randn(request, self.latent), cond)
+        return Batch(x=nets.G.heads.drawn(raw, ctx.rand(request, nets.G.heads.count)))
 
 
 def information(fake: Tensor, real: Tensor) -> Tensor:
@@ -186,9 +186,10 @@ class ConvGenerator(nn.Module):
             layers += [norm, nn.ReLU(), step]
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, z: Tensor, cond: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
-        raw = self.layers(torch.cat([z, cond], 1)[:, :, None, None]).flatten(1)[:, : self.heads.width]
-        return self.heads(raw, uniform), raw
+    def forward(self, z: Tensor, cond: Tensor, uniform: Tensor | None = None) -> tuple[Tensor | None, Tensor]:
+        h = torch.cat([z, self.conditions.dense(cond)], 1)
+        raw = self.layers(h[:, :, None, None]).flatten(1)[:, : self.heads.width]
+        return None if uniform is None else self.heads(raw, uniform), raw
 
 
 class ConvDiscriminator(nn.Module):

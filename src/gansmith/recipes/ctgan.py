@@ -118,8 +118,8 @@ class CTGAN(Recipe):
 
     def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
         cond = nets.G.conditions.filled(request["cond"], request["mask"], ctx.rand(request, 2))
-        fake, _ = nets.G(ctx.randn(request, self.latent), cond, ctx.rand(request, nets.G.heads.width))
-        return Batch(x=nets.G.heads.finish(fake))
+        _, raw = nets.G(ctx.randn(request, self.latent), cond)
+        return Batch(x=nets.G.heads.drawn(raw, ctx.rand(request, nets.G.heads.count)))
 
 
 class Discriminator(nn.Module):

@@ -281,9 +281,10 @@ def _categories(codes: Array, column: Column) -> Any:
     held = np.empty(len(known) + 1, dtype=object)
     held[:-1], held[-1] = known, None  # -1, a missing value, is the last
     if dtype in TEXT:
-        if dtype != "object":
-            held[:-1] = [str(c) for c in known]
-        return pd.Series(held[codes], dtype=text_dtype(dtype))
+        if dtype == "object":
+            return pd.Series(held[codes], dtype=text_dtype(dtype))
+        held[:-1] = [str(c) for c in known]
+        return pd.Series(pd.array(held, dtype=text_dtype(dtype)).take(codes))
     if dtype in ("bool", "boolean", "bool[pyarrow]"):
         return pd.Series(held[codes], dtype=dtype)
     if whole := _exact_integers(known, dtype):

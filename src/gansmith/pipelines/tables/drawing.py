@@ -18,6 +18,7 @@ from ...tabular.encoders import Choice
 from ...tabular.frames import canonicalise, restore
 from ...tabular.schema import DISCRETE, Canonical, Schema
 from ...tabular.spec import TableSpec
+from .ahead import ahead
 from .conditional import Walker, search
 from .constraints import Mask, Rows
 from .identifiers import fill
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BLOCK = 8_192  # rows made at once
+FEW = 64  # fewer are not made
 PILOT = 2_048  # rows made to see how rare a condition is
 EASY = 0.02  # share of rows that meet a condition from which on drawing and rejecting is the quicker way
 CHAINS = (512, 4_096)  # fewest and most chains of a search
@@ -96,7 +98,7 @@ class Drawer:
         candidates = self._searched(n, wishes, seed) if wishes else self._plain(n, seed)
         kept = list[Any]()  # of few rows, to hand over if there are too few
         while done < n:
-            frame = self._accepted(next(candidates), wishes, seed, seen)[: n - done]
+            frame = self._new(next(candidates), seen)[: n - done]
             if len(frame):
                 frame = fill(frame, self.rules.schema, start=done, seed=seed, keys=self.rules.keys, seen=keys)
                 done += len(frame)
@@ -113,32 +115,48 @@ class Drawer:
         none = {c.name: np.zeros(0, dtype=np.int64 if c.kind in DISCRETE else np.float64) for c in learnt}
         return fill(restore(none, learnt), self.rules.schema, start=0, seed=0)
 
-    # candidates: rows of the networks, most of which will do
+    # candidates: rows that keep and meet everything, but for keys
 
-    def _plain(self, n: int, seed: int) -> Iterator[Tensor]:
+    def _plain(self, n: int, seed: int) -> Iterator[pd.DataFrame]:
         """Rows as they come; row i depends on (seed, i) alone."""
-        start, size = 0, min(BLOCK, max(n, 64))
+
+        def work(part: tuple[int, int]) -> tuple[int, pd.DataFrame]:
+            return part[1], self._accepted(self._made(*part, seed, ()), (), seed, part[0])
+
+        for parts in (self._enough(n), self._more(n)):  # the second only if rows of the first were rejected
+            for size, frame in ahead(work, parts):
+                self.draws += size
+                yield frame
+
+    @staticmethod
+    def _enough(n: int) -> Iterator[tuple[int, int]]:
+        """First row and number of rows of each block, `n` rows in all, or a few more than so few."""
+        return ((start, min(BLOCK, max(n, FEW) - start)) for start in range(0, max(n, FEW), BLOCK))
+
+    @staticmethod
+    def _more(n: int) -> Iterator[tuple[int, int]]:
+        """Ever more blocks after those."""
+        start, size = max(n, FEW), min(BLOCK, max(n, FEW))
         while True:
-            yield self._made(start, size, seed, ())
-            start, size = start + size, min(BLOCK, 2 * size)  # whoever needs more has many rejected
+            yield start, size
+            start, size = start + size, min(BLOCK, 2 * size)
 
     def _made(self, start: int, size: int, seed: int, asked: tuple[Asked, ...]) -> Tensor:
         index = torch.arange(start, start + size)
         cond, mask = self._conditions(size, asked, fold(seed, "asked", start))
         request = Batch(index=index, cond=cond, mask=mask)
-        self.draws += size
-        return sample(self.recipe, self.nets, request, seed=seed, chunk=BLOCK)["x"]
+        return sample(self.recipe, self.nets, request, seed=seed, chunk=BLOCK, block=BLOCK)["x"]
 
-    def _searched(self, n: int, wishes: tuple[Wish, ...], seed: int) -> Iterator[Tensor]:
+    def _searched(self, n: int, wishes: tuple[Wish, ...], seed: int) -> Iterator[pd.DataFrame]:
         """Rows that are asked for what can be asked, and then rejected where few are lost, or else searched for."""
         asked = self.asked(wishes)
         size, start = min(BLOCK, max(PILOT, n)), 0
         judge = self.judge(wishes, asked)
         while True:
             x = self._made(start, size, seed, asked)
-            start += size
+            start, self.draws = start + size, self.draws + size
             met = float((judge(x) <= 0).mean())
-            yield x
+            yield self._accepted(x, wishes, seed, self.draws)
             if met < EASY:
                 break
         while True:
@@ -147,7 +165,7 @@ class Drawer:
             cond, mask = self._conditions(chains, asked, fold(seed, "asked", start))
             found = search(walker, cond, mask, BUDGET)
             self.draws, start = self.draws + walker.draws, start + 1
-            yield found
+            yield self._accepted(found, wishes, seed, self.draws)
 
     def _conditions(self, n: int, asked: tuple[Asked, ...], seed: int) -> tuple[Tensor, Tensor]:
         """`cond` (n conditions) and `mask` (n columns); where several categories will do, each as often as it is."""
@@ -224,9 +242,13 @@ class Drawer:
         shares = wish.weights[allowed] / wish.weights[allowed].sum()
         return np.where(shared, rng.choice(wish.codes[allowed], len(codes), p=shares), codes)
 
-    def _accepted(self, x: Tensor, wishes: tuple[Wish, ...], seed: int, seen: list[Seen]) -> pd.DataFrame:
-        """The rows that keep and meet everything, without identifiers, as the user will read them."""
-        rng = np.random.default_rng([seed & 0xFFFF_FFFF, seed >> 32, self.draws])
+    def _accepted(self, x: Tensor, wishes: tuple[Wish, ...], seed: int, at: int) -> pd.DataFrame:
+        """The rows that keep and meet everything but keys, without identifiers, as the user will read them.
+
+        Args:
+            at: tells these rows from others of the same seed.
+        """
+        rng = np.random.default_rng([seed & 0xFFFF_FFFF, seed >> 32, at])
         learnt = Schema(self.rules.schema.learnt)
         frame = restore(self._canonical(x, self.asked(wishes), rng), learnt, start=0, seed=seed)
         if not wishes and not self.rules.rules:
@@ -235,8 +257,7 @@ class Drawer:
         kept = self.rules.holds(rows)
         if wishes:
             kept &= distance(wishes, rows.canonical) <= 0
-        frame = frame[kept].reset_index(drop=True)
-        return frame[self._unseen(frame, seen)].reset_index(drop=True) if seen else frame
+        return frame[kept].reset_index(drop=True)
 
     def _read_again(self, frame: pd.DataFrame, wishes: tuple[Wish, ...]) -> Canonical:
         """Canonical values of what was written: rounded and within the training range."""
@@ -244,6 +265,9 @@ class Drawer:
         if not names:
             return {}
         return canonicalise(frame[list(names)], Schema(tuple(self.rules.schema[name] for name in names)))
+
+    def _new(self, frame: pd.DataFrame, seen: list[Seen]) -> pd.DataFrame:
+        return frame[self._unseen(frame, seen)].reset_index(drop=True) if seen else frame
 
     def _unseen(self, frame: pd.DataFrame, seen: list[Seen]) -> Mask:
         """Rows with new keys, as far as keys are learnt columns; identifiers are seen to when they are filled."""
