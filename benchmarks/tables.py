@@ -1,7 +1,7 @@
 """`python -m benchmarks.tables [PART ...]`: tables, beside the incumbent; writes docs/benchmarks-tables.md.
 
-Parts: transforms, sampling, adult, incumbent, others; without any, all of them. The incumbent's package runs in an environment of
-its own (.venv-incumbent, made on the first call), never in ours.
+Parts: transforms, sampling, adult, incumbent, others; without any, all of them. The incumbent's package runs in
+an environment of its own (.venv-incumbent, made on the first call), never in ours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows handed out: the quick way of making them says what the plain one says, and choices have their softmax's shares."""
+"""Rows handed out: the quick way of making them says what the plain one says, choices have their softmax's shares."""
 
 from __future__ import annotations
 

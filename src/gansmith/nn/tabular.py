@@ -275,8 +275,10 @@ class RowGenerator(nn.Module):
 
 def _folded(linear: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
     """Weight and bias of a layer with its norm in evaluation mode."""
-    assert isinstance(linear, nn.Linear) and isinstance(norm, nn.BatchNorm1d)
-    assert norm.running_mean is not None and norm.running_var is not None
+    assert isinstance(linear, nn.Linear)
+    assert isinstance(norm, nn.BatchNorm1d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     return linear.weight * scale[:, None], (linear.bias - norm.running_mean) * scale + norm.bias
 
