@@ -21,7 +21,9 @@ FLOORS: dict[str, float] = {
     "testing": 4.8, "studio": 5, "cli": 5, "__init__": 5, "__main__": 6,
 }  # fmt: skip
 BELOW_ALL = {"version", "_version"}  # a constant that anyone may read
-OPTIONAL = {"pyarrow", "datasets", "pandas", "sklearn", "faker", "opacus", "imblearn", "scipy"}
+OPTIONAL = {
+    "pyarrow", "datasets", "pandas", "sklearn", "faker", "opacus", "imblearn", "scipy", "timm", "huggingface_hub",
+}  # fmt: skip
 DERIVED = {"imbalance/sampler.py": "imblearn"}  # its class derives from theirs; the package's __init__ is lazy
 LIGHT = ["__init__.py", "__main__.py", *sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.glob("cli/*.py"))]
 FILES = sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py"))

@@ -6,6 +6,7 @@ distance is called FD-fashion: it compares garments, and is no FID.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 
 import torch
@@ -66,7 +67,7 @@ def normalised(pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b 1 28 28"]:
 
 
 class FashionExtractor(nn.Module):
-    """The bundled classifier's 128 penultimate features.
+    """The bundled classifier's 128 penultimate features; its head `logits` has the ten garments.
 
     Attributes:
         accuracy: of the classifier on Fashion-MNIST's 10,000 test pictures.
@@ -75,6 +76,7 @@ class FashionExtractor(nn.Module):
     name = "fashion"
     resize = "fit28"
     dim = 128
+    heads = ("logits",)
 
     def __init__(self, batch: int = 256) -> None:
         super().__init__()
@@ -93,6 +95,14 @@ class FashionExtractor(nn.Module):
         with full_precision(device):
             parts = [self.net.features(normalised(p.to(device))) for p in chunks(pixels, self.batch)]
         return torch.cat(parts) if parts else torch.empty(0, self.dim, device=device)
+
+    @torch.inference_mode()
+    def look(
+        self, pixels: UInt8[Tensor, "b h w c"], heads: Sequence[str]
+    ) -> tuple[Float[Tensor, "b 128"], dict[str, Tensor]]:
+        """The features, and the ten logits if asked for, of one pass."""
+        features = self(pixels)
+        return features, {name: self.net.head(features) for name in heads}
 
     @torch.inference_mode()
     def classify(self, pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b 10"]:

@@ -1,4 +1,4 @@
-"""The Inception-v3 of the FID (TensorFlow graph of 2015-12-05), up to its 2048 pool3 features.
+"""The Inception-v3 of the FID (TensorFlow graph of 2015-12-05): its 2048 pool3 features, and its further heads.
 
 Network: Szegedy et al. 2015, arXiv:1512.00567; the distance: Heusel et al. 2017, arXiv:1706.08500. The 2015 graph
 differs from the Inception-v3 of later model zoos: average pools leave the padding out of the mean, the last block pools
@@ -7,6 +7,7 @@ by maximum, and the batch norms have no scale.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,13 +16,16 @@ from jaxtyping import Float, UInt8
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...errors import ConfigError, did_you_mean
+from ...errors import ConfigError, DataError, did_you_mean
 from .pixels import RESIZE, as_rgb, channels_last, chunks
-from .precision import full_precision
-from .weights import checked_weights
+from .precision import features_dtype, full_precision
+from .weights import checked_weights, find_cached, read_tensors
 
 WEIGHTS = "inception_v3_fid_2015-12-05_fp32.safetensors"
 SHA256 = "aa9f314083c3abbc57601f9db7af8fcdce1103071c3bdef40895971d22fe50d9"
+HEAD = "weights-inception-2015-12-05-6726825d.pth"  # a release file of torch-fidelity: the same trunk, and its head
+CLASSES = 1008  # of the graph's softmax; ImageNet's 1000 and a few that are never right
+SPATIAL = 7 * 17 * 17
 SIDE = 299
 EPSILON = 1e-3
 
@@ -157,7 +161,11 @@ class MixedE(nn.Module):
 
 
 class InceptionV3(nn.Module):
-    """The trunk. Input RGB, scaled as (x - 128) / 128, 299x299; output the 2048 pool3 features."""
+    """The trunk. Input RGB, scaled as (x - 128) / 128, 299x299.
+
+    Output: the 2048 pool3 features, and the spatial ones of sFID: the first 7 channels of what the graph calls
+    `mixed_6/conv` (the 1x1 branch of the sixth mixed block, here Mixed_6d), 17x17 each.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,13 +180,14 @@ class InceptionV3(nn.Module):
         self.Mixed_7a = MixedD()
         self.Mixed_7b, self.Mixed_7c = MixedE(1280, last=False), MixedE(2048, last=True)
 
-    def forward(self, x: Float[Tensor, "b 3 299 299"]) -> Float[Tensor, "b 2048"]:
+    def forward(self, x: Float[Tensor, "b 3 299 299"]) -> tuple[Float[Tensor, "b 2048"], Float[Tensor, "b 2023"]]:
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))  # 147
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(F.max_pool2d(x, 3, stride=2)))  # 73 -> 71
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(F.max_pool2d(x, 3, stride=2))))  # 35
-        x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))  # 17
-        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))  # 8
-        return x.mean((2, 3))
+        x = self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x))))  # 17
+        spatial = x[:, :7].flatten(1)  # the 1x1 branch stands first
+        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(self.Mixed_6e(x))))  # 8
+        return x.float().mean((2, 3)), spatial  # float: bf16 would round the mean
 
     def fold(self) -> InceptionV3:
         """Folds every batch norm into its convolution; the features stay the same but for rounding."""
@@ -191,14 +200,20 @@ class InceptionV3(nn.Module):
 class InceptionExtractor(nn.Module):
     """uint8 pictures of any size to the 2048 pool3 features that FID, KID, precision and recall are stated in.
 
+    Heads: `spatial` (b, 2023), for sFID (Nash et al. 2021, arXiv:2103.03841); `logits` (b, 1008), for the Inception
+    Score, where the classifier's weights are at hand. As in the score's own code (Salimans et al. 2016) and in
+    torch-fidelity, the logits leave the bias out.
+
     Args:
         weights: the safetensors file or its folder; None searches (see nn.features.weights).
+        head: a file with `fc.weight` (1008, 2048), e.g. torch-fidelity's; None searches for that one.
         resize: `tf-bilinear`, as published FIDs have it, or `clean`, the antialiased one of clean-fid.
         batch: pictures at once, about 12 MB each; None is 16 on a CPU (4 to 64 are equally fast there), 64 on a GPU.
+        dtype: `f32`, or `bf16` (on a GPU only), in which the convolutions run; the features are float32 in any case.
 
     Raises:
-        DataError: the weights are absent or damaged.
-        ConfigError: unknown way to resize.
+        DataError: the weights are absent or damaged, or the head is none.
+        ConfigError: unknown way to resize, or unknown dtype.
     """
 
     name = "inception"
@@ -206,24 +221,69 @@ class InceptionExtractor(nn.Module):
     digest = SHA256[:12]
 
     def __init__(
-        self, weights: str | Path | None = None, *, resize: str = "tf-bilinear", batch: int | None = None
+        self,
+        weights: str | Path | None = None,
+        *,
+        head: str | Path | None = None,
+        resize: str = "tf-bilinear",
+        batch: int | None = None,
+        dtype: str = "f32",
     ) -> None:
         super().__init__()
         if resize not in RESIZE:
             raise ConfigError(f"no resize {resize!r}; known: {', '.join(RESIZE)}.{did_you_mean(resize, RESIZE)}")
-        self.resize, self.batch = resize, batch
+        self.resize, self.batch, self.dtype = resize, batch, features_dtype(dtype)
         self.net = InceptionV3()
         self.net.load_state_dict(trunk_weights(weights), strict=True)
+        found = head_weights(head)
+        self.fc = None if found is None else nn.Parameter(found, requires_grad=False)
         self.eval().requires_grad_(False)
         channels_last(self.net.fold())
 
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The further outputs that `look` can give."""
+        return ("spatial",) if self.fc is None else ("spatial", "logits")
+
     @torch.inference_mode()
     def forward(self, pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b 2048"]:
+        return self.look(pixels, ())[0]
+
+    @torch.inference_mode()
+    def look(
+        self, pixels: UInt8[Tensor, "b h w c"], heads: Sequence[str]
+    ) -> tuple[Float[Tensor, "b 2048"], dict[str, Tensor]]:
+        """The features, and the heads asked for, of one pass.
+
+        Raises:
+            DataError: a head that is not at hand; the message says where to get it.
+        """
+        self._refuse_absent(heads)
         device = self.net.Conv2d_1a_3x3.conv.weight.device
         size = self.batch or (64 if device.type == "cuda" else 16)
-        with full_precision(device):
-            parts = [self.net(self._prepared(p.to(device))) for p in chunks(pixels, size)]
-        return torch.cat(parts) if parts else torch.empty(0, self.dim, device=device)
+        pools, spatials = [torch.empty(0, self.dim, device=device)], [torch.empty(0, SPATIAL, device=device)]
+        for part in chunks(pixels, size):
+            x = self._prepared(part.to(device))
+            with full_precision(device, self.dtype):
+                pool, spatial = self.net(x)
+            pools.append(pool.float())
+            if "spatial" in heads:
+                spatials.append(spatial.float())
+        features = torch.cat(pools)
+        found = {"spatial": torch.cat(spatials)} if "spatial" in heads else {}
+        if "logits" in heads and self.fc is not None:
+            found["logits"] = features @ self.fc.T
+        return features, found
+
+    def _refuse_absent(self, heads: Sequence[str]) -> None:
+        if "logits" in heads and self.fc is None:
+            raise DataError(
+                "the logits need the network's 1008-way classifier, whose weights are not on this machine.\n"
+                f"Give a file with fc.weight as head=…, or put {HEAD} (a release file of torch-fidelity) into a folder "
+                "that GANSMITH_WEIGHTS names"
+            )
+        if unknown := sorted(set(heads) - {"spatial", "logits"}):
+            raise DataError(f"inception has the heads spatial and logits, not: {', '.join(unknown)}")
 
     def _prepared(self, pixels: Tensor) -> Tensor:
         x = (RESIZE[self.resize](as_rgb(pixels), SIDE) - 128) / 128
@@ -241,3 +301,20 @@ def trunk_weights(path: str | Path | None = None) -> dict[str, Tensor]:
     return state | {
         n.replace("running_mean", "num_batches_tracked"): torch.zeros((), dtype=torch.long) for n in counted
     }
+
+
+def head_weights(path: str | Path | None = None) -> Tensor | None:
+    """The classifier's kernel (1008, 2048), or None where no file is given and none is found.
+
+    Raises:
+        DataError: the file holds no such tensor.
+    """
+    found = find_cached(HEAD) if path is None else Path(path)
+    if found is None:
+        return None
+    state = read_tensors(found)
+    kernel = state.get("fc.weight", state.get("weight"))
+    if kernel is None or kernel.shape != (CLASSES, 2048):
+        came = "none" if kernel is None else str(tuple(kernel.shape))
+        raise DataError(f"a head has fc.weight of shape (1008, 2048); {found} has: {came}")
+    return kernel.float()

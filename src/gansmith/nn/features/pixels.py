@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from ...errors import DataError
 
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB in [0, 1]
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's convert("L")
 
 
@@ -58,9 +60,11 @@ def tf_bilinear(x: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c si
     """
     h, w = x.shape[-2:]
     low, high, t = _corners(w, size, x.device)
-    x = torch.lerp(x[..., low], x[..., high], t)
+    left = x[..., low]
+    x = left + (x[..., high] - left) * t  # not torch.lerp, which rounds otherwise for weights of a half and more
     low, high, t = _corners(h, size, x.device)
-    return torch.lerp(x[..., low, :], x[..., high, :], t[:, None])
+    top = x[..., low, :]
+    return top + (x[..., high, :] - top) * t[:, None]
 
 
 def _corners(source: int, target: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
@@ -72,10 +76,41 @@ def _corners(source: int, target: int, device: torch.device) -> tuple[Tensor, Te
 
 
 def clean(x: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c size size"]:
-    """Antialiased bicubic in float, clipped to [0, 255]: Pillow's filter on each channel (arXiv:2104.11222)."""
-    if x.shape[-2:] == (size, size):
+    """Antialiased bicubic in float, clipped to [0, 255]: Pillow's filter on each channel (arXiv:2104.11222).
+
+    Each output row is a weighted sum of source rows, each column of columns; the weights are computed in float64, as
+    Pillow does, so that the pictures agree with Pillow's to float32's own rounding.
+    """
+    h, w = x.shape[-2:]
+    if (h, w) == (size, size):
         return x
-    return F.interpolate(x, size=(size, size), mode="bicubic", antialias=True).clamp(0, 255)
+    rows, columns = (torch.from_numpy(bicubic_weights(side, size)).to(x.device) for side in (h, w))
+    return (rows @ (x @ columns.T)).clamp(0, 255)
+
+
+@lru_cache(maxsize=32)
+def bicubic_weights(source: int, target: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """(target, source): how much of each source pixel goes into each target pixel; every row sums to 1.
+
+    The cubic with a = -0.5 (Keys 1981), stretched by the scale when shrinking; pixels beyond the border take no part.
+    """
+    scale = source / target
+    stretch = max(scale, 1.0)
+    centre = (np.arange(target) + 0.5) * scale
+    first = np.maximum((centre - 2 * stretch + 0.5).astype(np.int64), 0)[:, None]
+    last = np.minimum((centre + 2 * stretch + 0.5).astype(np.int64), source)[:, None]
+    pixel = np.arange(source)[None]
+    weights = _keys((pixel - centre[:, None] + 0.5) / stretch) * ((pixel >= first) & (pixel < last))
+    shares: np.ndarray[tuple[int, int], np.dtype[np.float32]] = (weights / weights.sum(1, keepdims=True)).astype("f4")
+    return shares
+
+
+def _keys(x: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Keys' cubic: 1 at 0, 0 at 1 and from 2 on."""
+    a, x = -0.5, np.abs(x)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = (((x - 5) * x + 8) * x - 4) * a
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
 RESIZE: dict[str, Callable[[Tensor, int], Tensor]] = {"tf-bilinear": tf_bilinear, "clean": clean}

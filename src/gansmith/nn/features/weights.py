@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ...errors import DataError
@@ -52,12 +56,7 @@ def checked_weights(name: str, sha256: str, path: str | Path | None = None) -> P
     """
     found = find_weights(name, path)
     if found is None:
-        places = ", ".join(str(folder) for folder in weights_folders())
-        raise DataError(
-            f"the weights {name} are not on this machine, and nothing is downloaded unasked.\n"
-            f"Put the file (sha256 {sha256[:12]}…) into one of these folders, or name its folder in "
-            f"GANSMITH_WEIGHTS: {places}"
-        )
+        raise absent(name, f" (sha256 {sha256[:12]}…)")
     stat = found.stat()
     digest = _file_digest(str(found), stat.st_size, stat.st_mtime_ns)
     if digest != sha256:
@@ -65,6 +64,46 @@ def checked_weights(name: str, sha256: str, path: str | Path | None = None) -> P
             f"{found} is damaged or another file: its sha256 is {digest[:12]}…, wanted {sha256[:12]}…; replace it"
         )
     return found
+
+
+def find_cached(name: str) -> Path | None:
+    """The file called `name` in the weights folders, or where torch.hub keeps what others have downloaded."""
+    hub = Path(torch.hub.get_dir()) / "checkpoints" / name
+    return find_weights(name) or (hub if hub.is_file() else None)
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """Tensors by name of a safetensors file, or of a torch one (.pt, .pth) that holds a state dict.
+
+    Code in the file never runs: pickles are read as tensors only.
+
+    Raises:
+        DataError: absent, damaged, or something else than named tensors.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise DataError(f"no weights file at: {path}")
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise DataError(f"cannot read weights from {path}: {str(error).splitlines()[0]}") from None
+    named = isinstance(state, Mapping) and bool(state) and all(isinstance(v, Tensor) for v in state.values())
+    if not named:
+        raise DataError(f"wanted a file of named tensors (a state dict), .safetensors, .pt or .pth; came: {path}")
+    return {str(name): value for name, value in state.items()}
+
+
+def _read_torch(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def absent(name: str, remark: str = "") -> DataError:
+    """What is said where the weights `name` are not found; `remark` stands behind "the file"."""
+    places = ", ".join(str(folder) for folder in weights_folders())
+    return DataError(
+        f"the weights {name} are not on this machine, and nothing is downloaded unasked.\n"
+        f"Put the file{remark} into one of these folders, or name its folder in GANSMITH_WEIGHTS: {places}"
+    )
 
 
 @lru_cache(maxsize=32)
