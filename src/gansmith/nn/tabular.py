@@ -255,22 +255,12 @@ class RowGenerator(nn.Module):
         return out
 
     def _quickly(self, z: Tensor, cond: Tensor) -> Tensor:
-        """The same without a gradient: norms folded into the layers, one buffer instead of copies, and where each
-        row's condition is but one code, its weights looked up instead of multiplied."""
-        coded = cond.dim() == 1
-        known = z if coded else torch.cat([z, cond], 1)
-        folded = [_folded(*list(layer.children())[:2]) for layer in self.layers]
-        start = sum(len(weight) for weight, _ in folded)
-        h = z.new_empty(len(z), start + known.shape[1])
-        h[:, start:] = known
-        for weight, bias in folded:
-            out = h[:, start - len(weight) : start]
-            _into(out, h[:, start:], weight, bias, cond if coded else None)
-            out.relu_()
-            start -= len(weight)
-        raw = z.new_empty(len(z), self.heads.width)
-        _into(raw, h, self.last.weight, self.last.bias, cond if coded else None)
-        return raw
+        """The same without a gradient: norms folded into the layers, parts added up instead of copied side by side, and
+        where each row's condition is but one code, its weights looked up instead of multiplied."""
+        parts = [z, cond]  # a layer's input is those of before, the last one first
+        for layer in self.layers:
+            parts.insert(0, _summed(parts, *_folded(*list(layer.children())[:2])).relu_())
+        return _summed(parts, self.last.weight, self.last.bias)
 
 
 def _folded(linear: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
@@ -283,11 +273,18 @@ def _folded(linear: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
     return linear.weight * scale[:, None], (linear.bias - norm.running_mean) * scale + norm.bias
 
 
-def _into(out: Tensor, h: Tensor, weight: Tensor, bias: Tensor, codes: Tensor | None) -> None:
-    """out = [h, one-hot codes] weight' + bias."""
-    n = h.shape[1]
-    base = bias if codes is None else nn.functional.embedding(codes, weight[:, n:].T + bias)
-    torch.addmm(base, h, weight[:, :n].T, out=out)
+def _summed(parts: Sequence[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
+    """[parts side by side] weight' + bias; the last part may be (b,) int64, the places of ones in rows of zeros."""
+    *known, cond = parts
+    first = sum(part.shape[1] for part in known)
+    if cond.dim() == 1:
+        out = (weight[:, first:].T.contiguous() + bias).index_select(0, cond)
+    else:
+        out = torch.addmm(bias, cond, weight[:, first:].T)
+    for part in known[::-1]:
+        first -= part.shape[1]
+        out.addmm_(part, weight[:, first : first + part.shape[1]].T)
+    return out
 
 
 def packed(x: Rows, pac: int) -> Float[Tensor, "packs packed"]:

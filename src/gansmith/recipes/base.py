@@ -200,4 +200,6 @@ def sample(
     finally:
         for module, training in modes:
             module.training = training
+    if len(parts) == 1:
+        return parts[0]
     return Batch({name: torch.cat([part[name] for part in parts]) for name in parts[0]})

@@ -114,8 +114,25 @@ class TableSpec(Spec):
         """The inverse of `expand`; of a choice the largest entry counts."""
         x = x.detach().float().cpu()
         scalars = x[:, self._scalar_places].clamp(-1, 1).double().numpy()
-        codes = [x[:, s.slice].argmax(1) for s in self.spans if s.head == "choice"]
-        return scalars, torch.stack(codes, 1).numpy() if codes else np.zeros((len(x), 0), dtype=np.int64)
+        own = [x[:, s.slice] for s in self.spans if s.head == "choice"]
+        if not own:
+            return scalars, np.zeros((len(x), 0), dtype=np.int64)
+        codes = self._codes_of_ones(x)
+        return scalars, (torch.stack([part.argmax(1) for part in own], 1) if codes is None else codes).numpy()
+
+    def _codes_of_ones(self, x: Tensor) -> Tensor | None:
+        """The codes of rows whose choices are all one-hot, in a fraction of the time of argmax; None of other rows."""
+        places = self._choice_places
+        own = x.T.contiguous()[places[:, 0]]  # of rows made column by column a copy of what is asked alone
+        once = torch.zeros(int(places[-1, 1]) + 1, len(places)).scatter_(0, places[:, 1][None], 1.0)
+        hard = (once @ own == 1).all() & (once @ own.square() == 1).all() & (own >= 0).all()
+        return ((once * places[:, 2]) @ own).T.long() if bool(hard) else None
+
+    @cached_property
+    def _choice_places(self) -> Tensor:
+        """(entries, 3) int64 of all choices: the entry's place in a row, its choice's number, its code."""
+        choices = [s for s in self.spans if s.head == "choice"]
+        return torch.tensor([(s.start + code, n, code) for n, s in enumerate(choices) for code in range(s.width)])
 
     @cached_property
     def _scalar_places(self) -> Tensor:
