@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -122,12 +122,16 @@ class Incumbent:
         return self.start({**job, "threads": 1, "sample": len(train)}, folder)
 
 
+Figures: TypeAlias = dict[str, float]
+
+
 def scored(
-    train: pd.DataFrame, test: pd.DataFrame, fake: pd.DataFrame, schema: Schema, target: str
-) -> dict[str, float]:
-    """The figures of the page, by name."""
-    judged = judge_table(train, fake, schema, test=test, target=target, baselines=False)
-    return {figure.name: figure.value for figure in judged.figures}
+    train: pd.DataFrame, test: pd.DataFrame, fake: pd.DataFrame, schema: Schema, target: str, *, simple: bool = False
+) -> tuple[Figures, dict[str, Figures]]:
+    """The figures of the page, by name; and with `simple` those of the simple generators, by theirs."""
+    judged = judge_table(train, fake, schema, test=test, target=target, baselines=simple)
+    others = {name: {f.name: f.value for f in figures} for name, figures in judged.baselines.items()}
+    return {figure.name: figure.value for figure in judged.figures}, others
 
 
 def run_adult() -> None:
@@ -156,7 +160,8 @@ def compare(name: str, *, epochs: int, seeds: Sequence[int], made: Path | None =
         ours = [{"seed": seed, **train_ours(train, test, schema, target, seed)} for seed in seeds]
         theirs = incumbent.finish(process, folder) if process else json.loads((folder / "job.result.json").read_text())
         rows = pd.read_csv(folder / "made.csv").astype(train.dtypes.to_dict())
-        theirs |= {"epochs": epochs, "figures": scored(train, test, rows, schema, target)}
+        figures, simple = scored(train, test, rows, schema, target, simple=True)
+        theirs |= {"epochs": epochs, "figures": figures}
     quality = theirs["figures"]["sdmetrics-quality"]
     for row in ours:
         row["seconds_to_their_quality"] = next((s for s, q in row["course"] if q >= quality), None)
@@ -167,6 +172,7 @@ def compare(name: str, *, epochs: int, seeds: Sequence[int], made: Path | None =
         "target": target,
         "ours": ours,
         "theirs": theirs,
+        "simple": simple,
     }
 
 
@@ -176,7 +182,7 @@ def train_ours(train: pd.DataFrame, test: pd.DataFrame, schema: Schema, target: 
     model = TableSynthesizer(schema=schema, target=target, seed=seed, quiet=True).fit(train)
     seconds = time.perf_counter() - started
     fake = model.sample(len(train), seed=seed)
-    figures = scored(train, test, fake, schema, target)
+    figures, _ = scored(train, test, fake, schema, target)
     return {
         "fit_s": seconds,
         "figures": figures,

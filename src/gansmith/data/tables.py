@@ -37,6 +37,7 @@ class TableSource:
 
     Attributes:
         table: the opened table.
+        rows: all of it, encoded.
 
     Raises:
         DataError: the data cannot be read, or do not fit the schema.
@@ -59,7 +60,7 @@ class TableSource:
         self.spec: TableSpec = spec or fit_spec(
             take_sample(self._canonical(known), seed=seed), known, self.table.rows, style=style, seed=seed
         )
-        self._rows = self._encode(seed)
+        self.rows = self._encode(seed)
 
     def _canonical(self, schema: Schema) -> Iterator[dict[str, npt.NDArray[Any]]]:
         first = 0
@@ -86,15 +87,15 @@ class TableSource:
         return np.lib.format.open_memmap(Path(self._folder.name) / f"{dtype.name}.npy", "w+", dtype, shape)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def batch(self, rows: Tensor, device: torch.device) -> Batch:
         """See `EncodedRows.batch`."""
-        return self._rows.batch(rows, device)
+        return self.rows.batch(rows, device)
 
     def order(self, draw: str, batch: int, seed: int) -> Order:
         """Draws by category (`conditional`), or each row independently (`poisson`)."""
-        return self._rows.order(draw, batch, seed)
+        return self.rows.order(draw, batch, seed)
 
     def notes(self) -> list[str]:
         return self.table.notes()

@@ -46,7 +46,7 @@ class Rest:
         return self.source.batch(torch.stack([real, rows[:, 1]], 1) if rows.ndim == 2 else real, device)
 
     def order(self, draw: str, batch: int, seed: int) -> Order:
-        codes = self.source._rows.codes[self.kept]
+        codes = self.source.rows.codes[self.kept]
         return EncodedRows(self.spec, torch.zeros(len(codes), 0), codes).order(draw, batch, seed)
 
     def notes(self) -> list[str]:
