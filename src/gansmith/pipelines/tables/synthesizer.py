@@ -12,28 +12,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ...errors import UserError
-from ...recipes.base import Recipe, fold
+from ...recipes.base import Recipe
 from ..generate import load as load_generator
 from ..plan import Wishes
 from . import store
-from .bar import rows_bar
 from .constraints import Predicate
-from .drawing import Drawer
 from .imputing import impute
 from .inner import canonical_chunks
 from .learning import OFTEN, SCORES, SELDOM, Learner
+from .making import Counter, Maker
 from .stopping import scores
-from .stream import ending_of, refuse_taken, write_blocks
-from .where import Wish, distance, read_where
+from .where import Wish, distance
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class TableSynthesizer(Learner):
+class TableSynthesizer(Learner, Maker):
     """Learns a table and makes rows like it.
 
     Args:
@@ -116,59 +111,7 @@ class TableSynthesizer(Learner):
         self.train(data, wishes)
         return self
 
-    # making rows
-
-    def sample(self, n: int = 1, where: Mapping[str, Any] | None = None, seed: int | None = None) -> pd.DataFrame:
-        """`n` rows, in the training data's form.
-
-        Args:
-            where: what is asked of them: `{"sex": "F", "age": (30, 40), "city": ["a", "b"]}`; see `where.py`.
-            seed: the same seed gives the same rows on one kind of machine; None gives rows that were not given before.
-
-        Raises:
-            NotFittedError: nothing was learnt yet.
-            UserError: an impossible number or condition.
-            ConditionFailed: too few rows were found that meet the condition and keep the constraints.
-        """
-        import pandas as pd
-
-        drawer, wishes, seed = self._ready(n, where, seed)
-        with rows_bar(n, self._shows(None) if wishes else False) as tell:
-            blocks = list(drawer.blocks(n, wishes, seed, tell))
-        return pd.concat(blocks, ignore_index=True) if blocks else drawer.empty()
-
-    def sample_to(
-        self,
-        path: Path | str,
-        n: int,
-        *,
-        where: Mapping[str, Any] | None = None,
-        seed: int | None = 0,
-        for_spreadsheets: bool = False,
-        overwrite: bool = False,
-        progress: bool | None = None,
-    ) -> Path:
-        """Writes `n` rows to a file, block by block: memory does not grow with n. Whole or not at all.
-
-        Args:
-            path: ends in .csv, .tsv, .csv.gz, .tsv.gz or .parquet.
-            where, seed: see `sample`.
-            for_spreadsheets: text that a spreadsheet would run as a formula gets an apostrophe before it.
-            overwrite: replace a file that is there; never the training data.
-            progress: a bar; None shows one where somebody sees it.
-
-        Raises:
-            UserError: the file is there, or cannot be written; and see `sample`.
-        """
-        path = Path(path)
-        drawer, wishes, seed = self._ready(n, where, seed)
-        ending_of(path)
-        refuse_taken(path, overwrite=overwrite)
-        if self.data_ is not None and path.exists() and path.resolve() == Path(self.data_).resolve():
-            raise UserError(f"{path} is the training data, which are never overwritten; choose another name")
-        with rows_bar(n, self._shows(progress)) as tell:
-            blocks = drawer.blocks(n, wishes, seed, tell) if n else iter([drawer.empty()])
-            return write_blocks(path, blocks, self.schema_, for_spreadsheets=for_spreadsheets, overwrite=overwrite)
+    # making rows: `sample` and `sample_to` are those of Maker
 
     def impute(self, frame: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         """A copy of `frame` with its missing values filled in, each so that it fits the rest of its row. Known values
@@ -185,20 +128,8 @@ class TableSynthesizer(Learner):
     def _shows(self, progress: bool | None) -> bool | None:
         return False if self.quiet else progress
 
-    def _ready(self, n: int, where: Mapping[str, Any] | None, seed: int | None) -> tuple[Drawer, tuple[Wish, ...], int]:
-        self._need_fitted("make rows")
-        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 0:
-            raise UserError(f"the number of rows is a whole number, 0 or more, not: {n!r}")
-        wishes = read_where(where, self.schema_)
-        if seed is None:
-            seed = fold(self.seed, "sample", self.calls_)
-            self.calls_ += 1
-        return self._drawer(), wishes, int(seed)
-
-    def _drawer(self) -> Drawer:
-        make = self.generator_
-        count = self._count_training if self._table is not None else None
-        return Drawer(make.nets, make.recipe, self.spec_, self.rules_, count)
+    def _counter(self) -> Counter | None:
+        return self._count_training if self._table is not None else None
 
     def _count_training(self, wishes: tuple[Wish, ...]) -> tuple[int, int]:
         """How many training rows meet some wishes, and how many there are."""
