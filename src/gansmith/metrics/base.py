@@ -121,10 +121,12 @@ class Metric(Protocol):
     `compute`.
 
     A metric may also have (the judge uses them where they are):
-        `influences() -> dict[str, dict[Side, Tensor]]`: for a figure and a side, by how much each picture (n,) moves
-            the figure: value of a resample = value + mean of the resampled influences, to first order. Intervals and
-            paired comparisons come from them; a figure without them has no interval.
-        `remarks(extractor) -> list[str]`: what must be said beside the figures: bias, too few pictures.
+        `influences(sample: Mapping[Side, Seen]) -> dict[str, dict[Side, Tensor]]`: for a figure and a side, by how much
+            each picture of the sample moves the figure, (n,), mean 0. The figure of a resample is, to first order, the
+            figure plus the mean influences of what was drawn. Intervals and paired comparisons come of them.
+        `remarks() -> dict[str, str]`: of a figure, what must be said of its bias, as the rest of a sentence.
+        `doubt() -> dict[str, float]`: what a figure may be wrong by, with its sign, beyond its spread.
+        `higher: ClassVar[frozenset[str]]`: figures that are better when higher; all others are better when lower.
         `titles: ClassVar[Mapping[str, tuple[str, str]]]`: how a figure is printed when Inception's published weights
             took the features, and when anything else did: `{"fid": ("FID", "FD")}`.
 

@@ -175,4 +175,5 @@ def choose_extractor(
 def figure_name(metric: str, extractor: Extractor) -> str:
     """`FID` and `KID` only for Inception's own weights, `FD` and `KD` for all others; see a metric's `titles`."""
     genuine = extractor.name == "inception" and extractor.digest == SHA256[:12]
-    return titles().get(metric, (metric, metric))[0 if genuine else 1]
+    family, slash, member = metric.partition("/")  # a figure of one class: class_fid/3
+    return titles().get(family, (family, family))[0 if genuine else 1] + slash + member

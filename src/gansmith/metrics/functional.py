@@ -7,16 +7,18 @@ recall by nearest-neighbour balls: Kynkäänniemi et al. 2019 (arXiv:1904.06991)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import DataError
 from .base import as_float64
 
 BLOCK = 1 << 24  # entries of one block of a distance matrix: 64 MB in float32
+ROWS = 4096  # rows at a time where float64 copies are made
 TIE = 2e-5  # relative to the squared norms: beyond float32's error in a distance over thousands of features
 
 
@@ -32,10 +34,10 @@ class FrechetReference:
     """
 
     def __init__(self, mu: Float[Tensor, " d"], sigma: Float[Tensor, "d d"]) -> None:
-        self.mu, sigma = _finite(as_float64(mu)), _finite(as_float64(sigma))
-        self.trace = sigma.trace()
-        values, vectors = torch.linalg.eigh(sigma)
-        self.root = (vectors * _rooted(values)) @ vectors.T
+        self.mu, sigma = checked_finite(as_float64(mu)), checked_finite(as_float64(sigma))
+        self.sigma, self.trace = sigma, sigma.trace()
+        self._values, self._vectors = torch.linalg.eigh(sigma)
+        self.root = _with_values(self._vectors, _rooted(self._values))
 
     def distance(self, mu: Float[Tensor, " d"], sigma: Float[Tensor, "d d"]) -> float:
         """|mu1 - mu2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2), in float64.
@@ -43,20 +45,36 @@ class FrechetReference:
         The matrix under the second root is symmetric, so real eigenvalues give its trace; none of the complex
         leftovers of a general matrix square root can appear.
         """
-        mu, sigma = _finite(as_float64(mu)), _finite(as_float64(sigma))
+        mu, sigma = checked_finite(as_float64(mu)), checked_finite(as_float64(sigma))
         between = self.root @ sigma @ self.root
         crossed = _rooted(torch.linalg.eigvalsh((between + between.T) / 2)).sum()
         return self._assembled(mu, sigma.trace(), crossed)
 
     def distance_to(self, features: Float[Tensor, "n d"]) -> float:
         """The distance to a set of features; cheaper than through its covariance when n < d."""
-        features = _finite(as_float64(features))
+        features = checked_finite(as_float64(features))
         mu, sigma = moments(features)
         if len(features) >= features.shape[1]:
             return self.distance(mu, sigma)
         half = (features - mu) @ self.root / (len(features) - 1) ** 0.5  # half' half = S1^1/2 S2 S1^1/2
         crossed = _rooted(torch.linalg.eigvalsh(half @ half.T)).sum()
         return self._assembled(mu, sigma.trace(), crossed)
+
+    def slopes(
+        self, mu: Float[Tensor, " d"], sigma: Float[Tensor, "d d"]
+    ) -> tuple[Float[Tensor, "d d"], Float[Tensor, "d d"]]:
+        """Derivatives of the distance by this side's covariance and by the other's, (d, d) each.
+
+        I - T for the linear map T that carries the one Gaussian onto the other (Takatsu 2011): S^1/2 M^-1/2 S^1/2 with
+        M = S1^1/2 S2 S1^1/2, and its inverse. Directions in which a covariance has no rank count as zero.
+        """
+        between = self.root @ as_float64(sigma) @ self.root
+        values, vectors = torch.linalg.eigh((between + between.T) / 2)
+        half, inverse = _rooted(values), _inverse(_rooted(values))
+        inverse_root = _with_values(self._vectors, _inverse(_rooted(self._values)))
+        eye = torch.eye(len(mu), dtype=torch.float64)
+        own = eye - inverse_root @ _with_values(vectors, half) @ inverse_root
+        return own, eye - self.root @ _with_values(vectors, inverse) @ self.root
 
     def _assembled(self, mu: Tensor, trace: Tensor, crossed: Tensor) -> float:
         return float((self.mu - mu).square().sum() + self.trace + trace - 2 * crossed)
@@ -72,7 +90,48 @@ def _rooted(values: Tensor) -> Tensor:
     return torch.where(values > noise, values, 0.0).sqrt()
 
 
-def _finite(values: Tensor) -> Tensor:
+def _inverse(roots: Tensor) -> Tensor:
+    return torch.where(roots > 0, 1 / roots.clamp(min=torch.finfo(roots.dtype).tiny), 0.0)
+
+
+def _with_values(vectors: Tensor, values: Tensor) -> Tensor:
+    return (vectors * values) @ vectors.T
+
+
+def frechet_influences(
+    moments1: tuple[Tensor, Tensor], moments2: tuple[Tensor, Tensor], rows1: Tensor, rows2: Tensor
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " m"]]:
+    """By how much each row moves the distance of two sides: its influence function (Hampel 1974), in float64.
+
+    With x - mu = c and the derivative A by the covariance S: 2 c.(mu1 - mu2) + c'A c - tr(A S). The distance of a
+    resample is, to first order, the distance plus the mean influences of the resampled rows.
+
+    Args:
+        moments1: mean (d,) and covariance (d, d) of the first side.
+        moments2: of the second.
+        rows1: features (n d) of the first side, all or some of those behind its moments.
+        rows2: features (m d) of the second.
+    """
+    (mu1, sigma1), (mu2, sigma2) = moments1, moments2
+    slope1, slope2 = FrechetReference(mu1, sigma1).slopes(mu2, sigma2)
+    return _moved(rows1, mu1, mu2, slope1), _moved(rows2, mu2, mu1, slope2)
+
+
+def _moved(rows: Tensor, mu: Tensor, other: Tensor, slope: Tensor) -> Tensor:
+    found = []
+    for part in rows.split(ROWS):
+        c = as_float64(part) - mu
+        found.append(2 * c @ (mu - other) + ((c @ slope) * c).sum(1))
+    moved = torch.cat(found)
+    return moved - moved.mean()
+
+
+def checked_finite(values: Tensor) -> Tensor:
+    """The values as they came.
+
+    Raises:
+        DataError: some are NaN or infinite.
+    """
     if not bool(values.isfinite().all()):
         raise DataError("features must be finite, but some are NaN or infinite; look at the pictures they are taken of")
     return values
@@ -85,9 +144,12 @@ def moments(features: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Float[
         DataError: fewer than two rows.
     """
     _enough(features, 2)
-    x = as_float64(features)
-    mu = x.mean(0)
-    return mu, (x - mu).T @ (x - mu) / (len(x) - 1)
+    mu = torch.stack([as_float64(part).sum(0) for part in features.split(ROWS)]).sum(0) / len(features)
+    sigma = torch.zeros(len(mu), len(mu), dtype=torch.float64)
+    for part in features.split(ROWS):
+        centred = as_float64(part) - mu
+        sigma.addmm_(centred.T, centred)
+    return mu, sigma / (len(features) - 1)
 
 
 def frechet_distance(
@@ -149,6 +211,11 @@ def _cubic(x: Tensor, y: Tensor) -> Tensor:
     return base * base * base
 
 
+def cubic_means(rows: Float[Tensor, "n d"], columns: Float[Tensor, "m d"]) -> Float[Tensor, " n"]:
+    """Of each row: the mean of KID's kernel with the columns, in float64."""
+    return torch.cat([_cubic(part, columns).mean(1, dtype=torch.float64) for part in rows.split(ROWS)])
+
+
 def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, k: int = 3) -> tuple[float, float]:
     """Share of `fake` within a ball of `real`, and share of `real` within a ball of `fake`.
 
@@ -161,7 +228,7 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, 
     """
     _enough(real, k + 1)
     _enough(fake, k + 1)
-    real, fake = _finite(real.float()), _finite(fake.float())
+    real, fake = checked_finite(real.float()), checked_finite(fake.float())
     precision = within_balls(fake, real, radii(real, k)).double().mean()
     return float(precision), float(within_balls(real, fake, radii(fake, k)).double().mean())
 
@@ -193,6 +260,48 @@ def within_balls(points: Float[Tensor, "n d"], centres: Float[Tensor, "m d"], ra
     return torch.cat(found)
 
 
+class Balls(NamedTuple):
+    """Points and balls. Borders are outside.
+
+    Args:
+        inside: in how many balls each point lies, (n,).
+        holds: how many points each ball holds, (m,).
+        ball: one ball that each point lies in, (n,); 0 where it lies in none.
+        point: one point that each ball holds, (m,); -1 where it holds none.
+    """
+
+    inside: Tensor
+    holds: Tensor
+    ball: Tensor
+    point: Tensor
+
+
+def ball_counts(points: Float[Tensor, "n d"], centres: Float[Tensor, "m d"], radius: Float[Tensor, " m"]) -> Balls:
+    """Which points lie in which balls. Pairs too close to a border for float32 are decided again in float64."""
+    reach = radius.square().float()
+    centre = centres.mean(0)
+    scale = (points - centre).square().sum(1).max() + (centres - centre).square().sum(1).max()
+    inside, ball, holds = [], [], torch.zeros(len(centres), dtype=torch.int64)
+    point = torch.full_like(holds, -1)
+    for rows, squared in _blocks(points, centres):
+        squared -= reach
+        hit = squared < 0
+        i, j = (squared.abs_() <= TIE * scale).nonzero(as_tuple=True)
+        for pairs in torch.arange(len(i)).split(ROWS):
+            apart = _exact(points[rows][i[pairs], None], centres[j[pairs], None])[:, 0, 0]
+            hit[i[pairs], j[pairs]] = apart < radius[j[pairs]]
+        inside.append(hit.sum(1))
+        ball.append(hit.byte().argmax(1))
+        holds += hit.sum(0)
+        point = torch.where(hit.any(0), hit.byte().argmax(0) + rows.start, point)
+    return Balls(torch.cat(inside), holds, torch.cat(ball), point)
+
+
+def sole(counts: Tensor, owner: Tensor, owners: int) -> Float[Tensor, " owners"]:
+    """Of how many things each owner is the only one: those with a count of 1, by their owner."""
+    return torch.bincount(owner[counts == 1], minlength=owners).double()
+
+
 def _blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Squared distances in float32, some rows of `a` at a time; centred, which keeps float32's error small."""
     centre = b.mean(0)
@@ -215,7 +324,12 @@ def _enough(features: Tensor, wanted: int) -> None:
         raise DataError(f"this needs at least {wanted} pictures on each side; came: {len(features)}")
 
 
-def canonical(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    """The rows in an order of their own (by their first features), whatever the order they came in."""
+def canonical_order(rows: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
+    """An order of the rows' own (by their first values), whatever the order they came in."""
     keys = rows[:, :8].numpy().T[::-1]
-    return rows[torch.from_numpy(np.lexsort(keys).copy())]
+    return torch.from_numpy(np.lexsort(keys).copy())
+
+
+def canonical(rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    """The rows in that order."""
+    return rows[canonical_order(rows)]

@@ -10,45 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from ...errors import DataError
-from ..base import Reduction, Seen, Side, Streaming, as_float64
-from ..functional import frechet_distance
-
-SUMS = ("count", "sum", "outer")
+from ..base import Seen
+from ._frechet import FrechetSums
 
 
-class FID(Streaming):
-    """Fréchet distance from running sums in float64: memory does not grow with the number of pictures."""
+class FID(FrechetSums):
+    """Fréchet distance of the extractor's features, [0, inf), 0 for equal moments; biased upwards by about c / n."""
 
     name: ClassVar[str] = "fid"
     titles: ClassVar[Mapping[str, tuple[str, str]]] = {"fid": ("FID", "FD")}
-    states: ClassVar[dict[str, Reduction]] = {f"{side}_{what}": "sum" for side in ("real", "fake") for what in SUMS}
 
-    def update(self, seen: Seen, side: Side) -> None:
-        if f"{side}_count" not in self.states:
-            return
-        x = as_float64(seen.features.detach()).cpu()
-        self.add(f"{side}_count", torch.tensor(len(x), dtype=torch.float64))
-        self.add(f"{side}_sum", x.sum(0))
-        self.add(f"{side}_outer", x.T @ x)
-
-    def moments(self, side: Side) -> tuple[Tensor, Tensor]:
-        """Mean (d,) and unbiased covariance (d, d) of `real` or `fake`.
-
-        Raises:
-            DataError: fewer than two pictures were seen.
-        """
-        n, total, outer = (self.whole(f"{side}_{what}") for what in SUMS)
-        if n.numel() == 0 or n < 2:
-            raise DataError(f"a covariance needs at least 2 {side} pictures; came: {int(n.sum())}")
-        mu = total / n
-        return mu, (outer - n * torch.outer(mu, mu)) / (n - 1)
-
-    def compute(self) -> dict[str, float]:
-        return {"fid": frechet_distance(*self.moments("real"), *self.moments("fake"))}
+    def taken(self, seen: Seen) -> Tensor:
+        return seen.features
 
 
 METRIC = FID
