@@ -45,6 +45,7 @@ _WHERE = {
     "Trainer": "training.trainer",
     "Unique": "pipelines.tables.constraints",
     "evaluate": "pipelines.evaluate",
+    "inspect": "pipelines.inspect",
     "load": "pipelines.generate",
     "open_source": "data",
     "oversample_lab": "imbalance",
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from .pipelines.generate import Generator as Generator
     from .pipelines.generate import Samples as Samples
     from .pipelines.generate import load as load
+    from .pipelines.inspect import inspect as inspect
     from .pipelines.resume import resume as resume
     from .pipelines.tables.constraints import Custom as Custom
     from .pipelines.tables.constraints import FixedCombinations as FixedCombinations

@@ -17,7 +17,7 @@ import click
 from .. import __version__
 from ..errors import GansmithError, Interrupted, did_you_mean
 
-COMMANDS = ("train", "resume", "generate", "evaluate", "report", "recipes", "oversample-lab")
+COMMANDS = ("inspect", "train", "resume", "generate", "evaluate", "report", "recipes", "oversample-lab")
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import ABOVE, COUNT, debug, overrides
-from .show import hush_launcher, say, table
+from .show import hush_launcher, say, table, warn
 
 if TYPE_CHECKING:
     from ..pipelines.prepare import Prepared
@@ -116,6 +116,8 @@ def show(prepared: Prepared) -> None:
 
     for note in prepared.source.notes():
         say(note)
+    for warning in prepared.warnings:
+        warn(f"{warning}; gansmith inspect shows which")
     say()
     if described := prepared.source.spec.describe():
         table(described[1:], described[0])

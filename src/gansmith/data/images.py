@@ -129,6 +129,11 @@ class ImageSource:
             batch["y"] = self._y[pictures].to(device, non_blocking=True)
         return batch
 
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """All pictures as they were decoded (n h w c), without mirrored ones; may be mapped from a file."""
+        return self._pixels
+
     def names(self, rows: Tensor) -> list[str]:
         """File names (or the like) of these rows, fit to print; for naming a bad batch."""
         n = len(self._pixels)

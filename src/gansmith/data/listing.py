@@ -26,6 +26,10 @@ SPLITS = {
 MAX_BYTES = 512 << 20  # of one file; a picture at the pixel limit, uncompressed, needs less
 
 
+class NoSuchSplit(DataError):
+    """The data are not divided, or not into a part of this name."""
+
+
 class Unreadable(Exception):
     """One picture cannot be used; the text says why."""
 
@@ -131,7 +135,7 @@ def choose_split(present: Sequence[str], split: str | None, place: str) -> tuple
         split: the user's choice; `"all"` takes everything, None the training part where there is one.
 
     Raises:
-        DataError: the wanted split is not there.
+        NoSuchSplit: the wanted split is not there.
     """
     listed = ", ".join(sorted(present))
     if split == "all":
@@ -143,10 +147,12 @@ def choose_split(present: Sequence[str], split: str | None, place: str) -> tuple
         return chosen, [f"The split {', '.join(sorted(chosen))!r} is used; left alone: {', '.join(left) or 'nothing'}."]
     if split is None:
         return list(present), [f"No part is named train, so all are used together: {listed}."]
-    raise DataError(f"{place} has no split {split!r}; it has: {listed}.{did_you_mean(split, present)}")
+    raise NoSuchSplit(f"{place} has no split {split!r}; it has: {listed}.{did_you_mean(split, present)}")
 
 
 def refuse_split(split: str | None, place: str) -> None:
-    """Raises DataError where a split is wanted of data that has none."""
+    """Raises NoSuchSplit where a split is wanted of data that has none."""
     if split not in (None, "all"):
-        raise DataError(f"{place} is not divided into splits (folders or parts named train, test, …); wanted: {split}")
+        raise NoSuchSplit(
+            f"{place} is not divided into splits (folders or parts named train, test, …); wanted: {split}"
+        )

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 
 from ..data import open_source
+from ..data.images import ImageSource
+from ..data.inspect.glance import glance
 from ..data.source import Source
 from ..errors import ConfigError, SpecError, did_you_mean
 from ..recipes.base import Recipe
@@ -20,6 +22,7 @@ from ..training.start import check
 from . import catalogue, plan
 from .look import Seen, look_at
 from .paths import readable
+from .processes import first_process
 
 RecipeLike = str | Recipe | type[Recipe] | None
 
@@ -31,6 +34,7 @@ class Prepared:
     Attributes:
         parameters: how many each network has.
         about: what config.yaml keeps besides: where the data are, how they were read, the command line.
+        warnings: what a glance at pictures found, a sentence each.
     """
 
     source: Source
@@ -40,6 +44,7 @@ class Prepared:
     config: TrainConfig
     about: dict[str, Any]
     parameters: dict[str, int]
+    warnings: tuple[str, ...] = ()
 
 
 def prepare(
@@ -87,7 +92,17 @@ def prepare(
         config=train_config,
         about={"data": where(data), "read_as": read_as, "preset": made.preset, "command": command()},
         parameters=counts,
+        warnings=_warnings(source),
     )
+
+
+def _warnings(source: Source) -> tuple[str, ...]:
+    """What a glance at pictures tells; one process looks for all."""
+    if not isinstance(source, ImageSource) or not first_process():
+        return ()
+    spec = source.spec
+    counts = dict(zip(spec.classes, spec.class_counts, strict=True)) if isinstance(spec, ImageSpec) else {}
+    return tuple(glance(source.pixels, counts))
 
 
 def _check_kind(maker: _Maker, seen: Seen) -> None:

@@ -6,9 +6,12 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 T = TypeVar("T")
 
@@ -23,17 +26,26 @@ def inline(path: Path, *, most: int) -> tuple[str, int, int] | None:
             picture = opened.convert("RGBA" if "A" in opened.getbands() else "RGB")
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
-    kind = "png"
+    return address(picture, most=most), *_within(picture.size, most)
+
+
+def address(picture: Picture, *, most: int) -> str:
+    """A picture as a `data:` address; see `inline`."""
+    buffer, kind = io.BytesIO(), "png"
     if max(picture.size) > most:
-        picture.thumbnail((most, most), Image.Resampling.LANCZOS)
+        picture = picture.resize(_within(picture.size, most), Image.Resampling.LANCZOS)
         kind = "webp"
-    buffer = io.BytesIO()
     if kind == "png":
         picture.save(buffer, "PNG", optimize=True)
     else:
         picture.save(buffer, "WEBP", quality=88)
-    text = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/{kind};base64,{text}", *picture.size
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _within(size: tuple[int, int], most: int) -> tuple[int, int]:
+    """The size of the same shape whose sides are at most `most`."""
+    scale = min(1.0, most / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:
