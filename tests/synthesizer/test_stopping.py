@@ -18,6 +18,7 @@ from gansmith.data.tables import TableSource
 from gansmith.errors import ConfigError
 from gansmith.pipelines.tables.holdout import hold_out
 from gansmith.pipelines.tables.stopping import HeldOut, TwoSample, scores
+from gansmith.training.scored import Keep
 
 from .conftest import shop
 
@@ -86,7 +87,7 @@ def test_small_tables_spare_no_rows(source: TableSource) -> None:
 def trained(out: Path, source: TableSource, patience: int | None, samples: int = 20_000, **options: Any) -> HeldOut:
     rest, held = hold_out(source, 0.2, 0)
     assert held is not None
-    judge = HeldOut(source.spec, held, "ctgan", every=1_000, patience=patience)
+    judge = HeldOut(held, Keep("ctgan", source.spec, patience=patience), every=1_000)
     recipe = gs.CTGAN(width=32, latent=8, pac=1, half_life=500.0, **options)
     config = gs.TrainConfig(batch=250, samples=samples, tick=1_000, save_every=5_000)
     gs.Trainer(recipe, rest, config, out=out, recipe_name="ctgan", monitors=[judge]).fit()
@@ -129,7 +130,7 @@ def test_a_resumed_run_knows_its_scores(source: TableSource, tmp_path: Path) -> 
     trained(tmp_path / "half", source, None, samples=2_000)
     rest, held = hold_out(source, 0.2, 0)
     assert held is not None
-    judge = HeldOut(source.spec, held, "ctgan", every=1_000)
+    judge = HeldOut(held, Keep("ctgan", source.spec), every=1_000)
     resume(tmp_path / "half", data=rest, samples=4_000, monitors=[judge])
     assert scores(tmp_path / "half") == scores(tmp_path / "whole")
     assert (judge.best, judge.best_at) == (whole.best, whole.best_at)

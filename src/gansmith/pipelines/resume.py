@@ -21,7 +21,7 @@ from .generate import recipe_class
 from .paths import native
 from .prepare import where
 from .train import fit
-from .watch import watchers
+from .watch import keeping, watchers
 
 
 def resume(
@@ -68,13 +68,14 @@ def resume(
             f"{folder.command('resume', run, '--data', 'PATH')}"
         )
     source = given if isinstance(given, Source) else open_source(given, spec=_spec(run), **(about.get("read_as") or {}))
+    name = settings["recipe"]["name"]
     trainer = Trainer(
         config.build(cls, settings["recipe"]["fields"], where="recipe"),
         source,
         train_config,
         out=run,
-        recipe_name=settings["recipe"]["name"],
-        monitors=watchers(monitors, source, given, train_config),
+        recipe_name=name,
+        monitors=watchers(monitors, source, given, train_config, keeping(about, name, source.spec)),
         about=about | ({"data": where(data)} if data is not None else {}),
         resume=True,
         accept_data_change=accept_data_change,

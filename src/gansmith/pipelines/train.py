@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .plan import Wishes
 from .prepare import Prepared, RecipeLike, prepare
 from .processes import first_process
 from .transfer import Transfer
-from .watch import watchers
+from .watch import KEPT, keeping, watchers
 
 Tell = Callable[[Prepared], None]
 
@@ -50,6 +51,8 @@ def train(
     devices: int | None = None,
     save_every: int | None = None,
     tick: int | None = None,
+    keep_best: bool = False,
+    patience: int | None = None,
     dry_run: bool = False,
     changes: Mapping[str, Any] | None = None,
     **recipe_fields: Any,
@@ -68,6 +71,8 @@ def train(
         schema, constraints, target, holdout: of a table, see `TableSynthesizer`.
         shard: networks to shard over the processes.
         samples, minutes: how long; one of them.
+        keep_best: of pictures: keep the weights with the best quick score, where `load` looks first. Tables always do.
+        patience: of pictures: end the run when that score has not got better for so many samples; keeps the best, too.
         dry_run: choose, tell, and stop.
         changes: fields of the recipe, such as `{"latent": 128}`; or as arguments: `latent=128`.
 
@@ -83,7 +88,8 @@ def train(
     initial = Transfer(start_from) if start_from else None
     changes = {**(changes or {}), **recipe_fields}
     if is_table(data):
-        _refuse({"mirror": mirror or None, "labels": labels}, "pictures", "a table")
+        own = {"mirror": mirror or None, "labels": labels, "keep_best": keep_best or None, "patience": patience}
+        _refuse(own, "pictures", "a table")
         from .tables.runs import train_table
 
         return train_table(
@@ -105,10 +111,13 @@ def train(
         )
     _refuse({"schema": schema, "constraints": constraints or None, "target": target}, "tables", "pictures")
     prepared = prepare(data, wishes, recipe=recipe, mirror=mirror, labels=labels, shard=shard, changes=changes)
+    if keep_best or patience is not None:
+        prepared = replace(prepared, about=prepared.about | {KEPT: {"patience": patience}})
     if first_process():
         (tell or print_plan)(prepared)
     if not dry_run:
-        watching = watchers(monitors, prepared.source, data, prepared.config)
+        keep = keeping(prepared.about, prepared.recipe_name, prepared.source.spec)
+        watching = watchers(monitors, prepared.source, data, prepared.config, keep)
         fit(trainer(prepared, run, watching, initial=initial, overwrite=overwrite))
     return run
 
@@ -121,7 +130,7 @@ def _refuse(settings: Mapping[str, Any], meant: str, given: str) -> None:
     """
     for name, value in settings.items():
         if value is not None:
-            raise ConfigError(f"--{name} is for {meant}, and these data are {given}: leave it out")
+            raise ConfigError(f"--{name.replace('_', '-')} is for {meant}, and these data are {given}: leave it out")
 
 
 def trainer(

@@ -1,8 +1,8 @@
-"""Monitors watch a run and change nothing in it but its end: progress bar, TensorBoard, sample grids, quick scores."""
+"""Monitors watch a run and change nothing in it but its end: progress bar, TensorBoard, sample grids."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +77,10 @@ class View:
 
     def where(self) -> dict[str, Any]:
         return self._trainer.where()
+
+    def agree(self, flag: bool) -> bool:
+        """Whether any process says so; asked on all of them."""
+        return self._trainer.runtime.any(flag)
 
 
 class Monitor:
@@ -185,41 +189,6 @@ class TensorBoardLog(Monitor):
         if writer is not None:
             with suppress(OSError, ValueError):
                 writer.close()
-
-
-Score = Callable[[View], Mapping[str, float]]
-
-
-class QuickScore(Monitor):
-    """A score on few examples every so many samples, for the progress bar and the curve; not for reporting.
-
-    Args:
-        name: what the score is called in the log.
-        score: makes the figure from a view; the lower the better.
-        protocol: how it is measured, in words.
-        every: samples between scores.
-    """
-
-    def __init__(self, name: str, score: Callable[[View], float], protocol: str, every: int) -> None:
-        self.name, self.score, self.protocol, self.every = name, score, protocol, every
-        self._next = every
-
-    def start(self, view: View) -> None:
-        self._next = (view.samples // self.every + 1) * self.every
-
-    def tick(self, view: View, figures: Mapping[str, float]) -> None:
-        if view.samples >= self._next:
-            self._measure(view)
-            self._next = (view.samples // self.every + 1) * self.every
-
-    def end(self, view: View) -> None:
-        self._measure(view)
-
-    def _measure(self, view: View) -> None:
-        value = self.score(view)
-        view.journal.write(
-            "metric", **view.where(), name=self.name, value=value, protocol=self.protocol, spread=None, quick=True
-        )
 
 
 class Progress(Monitor):

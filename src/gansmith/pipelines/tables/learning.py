@@ -22,6 +22,7 @@ from ...recipes.base import Recipe
 from ...tabular.schema import Schema
 from ...tabular.spec import TableSpec
 from ...training.monitors import Monitor, Progress
+from ...training.scored import Keep
 from .. import catalogue
 from ..generate import Generator
 from ..generate import load as load_generator
@@ -250,7 +251,7 @@ class Learner(Estimator):
         if held is not None and not getattr(
             self._class(), "imputes", False
         ):  # what fills in is not judged by fresh rows
-            found.insert(0, HeldOut(spec, held, recipe_name, every=every, patience=PATIENCE * every))
+            found.insert(0, HeldOut(held, Keep(recipe_name, spec, patience=PATIENCE * every), every=every))
         return found
 
     def _forget(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,14 +18,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ... import checkpoint
-from ...errors import CheckpointError
-from ...recipes.base import Networks, sample
+from ...recipes.base import sample
 from ...tabular.spec import TableSpec
 from ...training import folder
 from ...training.journal import read
-from ...training.monitors import Monitor, View
-from ...training.state import recipe_document
+from ...training.monitors import View
+from ...training.scored import Keep, Scored
 
 BINS = 20  # of a number, equally full of held-out rows
 MOST_PAIRS = 2_000
@@ -110,96 +108,27 @@ class TwoSample:
         return math.sqrt(max(0.0, 2 * between - own - self._own))
 
 
-class HeldOut(Monitor):
-    """Keeps the best weights of a run in its folder `best/`, and ends the run when they have been the best for long.
+class HeldOut(Scored):
+    """The two-sample score of a run.
 
     Args:
-        spec, real: held-out rows (n width), and how they are encoded.
-        recipe_name: under which the recipe is found again.
+        real: held-out rows (n width).
+        keep: says how the rows are encoded, what to keep of the run, and when to end it.
         every: samples between two scores.
-        patience: samples without a better score after which the run ends; None lets it run on.
-        least: the improvement that counts, as a share of the best score.
-
-    Attributes:
-        best: the best score so far; infinite before the first.
-        best_at: samples seen when it was reached.
     """
 
-    def __init__(
-        self,
-        spec: TableSpec,
-        real: Tensor,
-        recipe_name: str,
-        *,
-        every: int,
-        patience: int | None = None,
-        least: float = 0.005,
-    ) -> None:
-        self.spec, self.recipe_name, self.every, self.patience, self.least = spec, recipe_name, every, patience, least
-        self.test = TwoSample(spec, real)
-        self.rows = len(real)
-        self.best, self.best_at, self.enough = math.inf, 0, False
-        self._next = every
-        self._better_at = 0  # when the score last improved by enough to be worth waiting for more
+    def __init__(self, real: Tensor, keep: Keep, *, every: int) -> None:
+        assert isinstance(keep.spec, TableSpec)
+        self.spec, self.rows = keep.spec, len(real)
+        self.test = TwoSample(keep.spec, real)
+        compared = f"n_real={self.rows}, n_fake={self.rows}, bins={BINS}, pairs={len(self.test.pairs)}"
+        super().__init__(NAME, f"pairs-energy({compared})", every, keep=keep)
 
-    def start(self, view: View) -> None:
-        """A resumed run knows its scores from its log."""
-        self._next = (view.samples // self.every + 1) * self.every
-        self.best, self.best_at, self._better_at, self.enough = math.inf, 0, 0, False
-        if view.journal.path is not None and view.journal.path.exists():
-            for event in list(read(view.journal.path)):
-                if event.get("event") == "metric" and event.get("name") == NAME:
-                    self._take(float(event["value"]), int(event["samples"]))
+    def draw(self, view: View) -> Tensor:
+        return sample(view.recipe, view.generator(), self.spec.request(self.rows), seed=1, chunk=4096)["x"].cpu()
 
-    def tick(self, view: View, figures: Mapping[str, float]) -> None:
-        if view.samples >= self._next:
-            self._next = (view.samples // self.every + 1) * self.every
-            self._measure(view)
-
-    def end(self, view: View) -> None:
-        if view.samples > self.best_at and not self.enough:
-            self._measure(view)
-
-    def _measure(self, view: View) -> None:
-        """All processes draw, as networks may be sharded over them; the first judges and writes."""
-        nets, used = view.generator(), set[str]()
-        hooks = [net.register_forward_hook(lambda *_, n=name: used.add(n)) for name, net in nets.items()]
-        request = self.spec.request(self.rows)
-        made = sample(view.recipe, nets, request, seed=1, chunk=4096)["x"].cpu()
-        for hook in hooks:
-            hook.remove()
-        weights = {name: _whole(net) for name, net in nets.items() if name in used}
-        if not view.first:
-            return
-        value = self.test.score(made)
-        protocol = f"pairs-energy(n_real={self.rows}, n_fake={self.rows}, bins={BINS}, pairs={len(self.test.pairs)})"
-        view.journal.write("metric", **view.where(), name=NAME, value=value, protocol=protocol, spread=None, quick=True)
-        if self._take(value, view.samples):
-            self._keep(view, nets, weights)
-
-    def _take(self, value: float, at: int) -> bool:
-        """Notes a score; whether it is the best so far."""
-        if value < self.best * (1 - self.least):
-            self._better_at = at
-        better = value < self.best
-        if better:
-            self.best, self.best_at = value, at
-        self.enough = self.patience is not None and at - self._better_at >= self.patience
-        return better
-
-    def _keep(self, view: View, nets: Networks, weights: Mapping[str, Mapping[str, Tensor]]) -> None:
-        document = recipe_document(self.recipe_name, view.recipe, self.spec, list(weights))
-        score = {"name": NAME, "value": self.best, **view.where()}
-        try:
-            full = {name: dict(state) for name, state in weights.items() if state}
-            checkpoint.write(view.out / folder.BEST, full, {"recipe": document, "score": score})
-        except CheckpointError as error:
-            view.journal.write("warning", **view.where(), message=f"the best weights were not kept: {error}")
-
-
-def _whole(net: torch.nn.Module) -> dict[str, Tensor]:
-    """The weights of a network, gathered from all processes where it is sharded."""
-    return {k: v.full_tensor() if hasattr(v, "full_tensor") else v for k, v in net.state_dict().items()}
+    def score(self, drawn: Tensor) -> float:
+        return self.test.score(drawn)
 
 
 def scores(run: Path) -> list[tuple[int, float]]:
