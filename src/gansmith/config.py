@@ -107,15 +107,18 @@ def to_dict(instance: Any) -> dict[str, Any]:
     """Plain JSON and YAML values; `build` turns them into the same instance again."""
     if not is_dataclass(instance) or isinstance(instance, type):
         raise TypeError(f"wanted a dataclass instance, came: {instance!r}")
-    plain: dict[str, Any] = _plain(asdict(instance))
-    return plain
+    values: dict[str, Any] = plain(asdict(instance))
+    return values
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """JSON and YAML values of any setting, schedules among them, at any depth."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_dict(value)
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     return str(value) if isinstance(value, Path) else value
 
 

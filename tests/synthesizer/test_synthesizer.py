@@ -268,3 +268,16 @@ def test_missing_values_are_filled_in_to_fit(bound: Any, orders: pd.DataFrame) -
     assert done["price"].dtype == orders["price"].dtype
     assert bound.impute(holes, seed=1).equals(done)
     assert holes["price"].isna().any()
+
+
+def test_settings_of_the_recipe_may_be_schedules(orders: pd.DataFrame, tmp_path: Path) -> None:
+    from gansmith.schedule import Cosine
+
+    fields = {"lr": Cosine(1e-3, 1e-5, 1_000), "width": 16, "latent": 4}
+    made = gs.TableSynthesizer("ctgan", fields=fields, samples=500, batch=250, quiet=True, out=tmp_path / "run").fit(
+        orders
+    )
+    assert made.generator_.recipe.lr == fields["lr"]
+    again = gs.TableSynthesizer.load(tmp_path / "run")
+    assert again.generator_.recipe.lr == fields["lr"]
+    assert again.sample(5, seed=0).equals(made.sample(5, seed=0))

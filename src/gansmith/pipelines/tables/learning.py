@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ...config import to_dict
+from ...config import plain, to_dict
 from ...data.tables import TableSource
 from ...data.tables_read import Table, open_table
 from ...errors import ConfigError, Interrupted, RunFolderError
@@ -231,9 +231,10 @@ class Learner(Estimator):
     def _plain_params(self) -> dict[str, Any]:
         """The constructor's arguments as JSON values; schema and constraints are kept with the rules."""
         params = {k: v for k, v in self.get_params().items() if k not in ("schema", "constraints", "out", "quiet")}
+        params["fields"] = None if self.fields is None else {k: plain(v) for k, v in self.fields.items()}
         if not isinstance(self.recipe, str):
             own = self.recipe if isinstance(self.recipe, Recipe) else None
-            params |= {"recipe": catalogue.name_of(self._class()), "fields": to_dict(own) if own else self.fields}
+            params |= {"recipe": catalogue.name_of(self._class()), "fields": to_dict(own) if own else params["fields"]}
         return params
 
     def _folder(self) -> Path:
