@@ -76,7 +76,9 @@ def command(
     say(f"{found.extractor}\n")
     for figure in found.figures:
         spread = "" if figure.spread is None else f" ± {figure.spread:.3g}"
-        say(f"{figure.name}-{figure.protocol.extractor} {figure.value:.4g}{spread}")
+        interval = "" if figure.interval is None else "  [{:.4g}, {:.4g}]".format(*figure.interval)
+        floor = "" if figure.floor is None else f"  floor {figure.floor:.4g}"
+        say(f"{figure.name}-{figure.protocol.extractor} {figure.value:.4g}{spread}{interval}{floor}")
         say(f"    {figure.protocol}")
     if found.written:
         say(f"\nwrote {found.written}")

@@ -98,19 +98,37 @@ class MeasuredBy:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number with the protocol it was measured by."""
+    """One measured number with the protocol it was measured by.
+
+    Args:
+        name: as it is printed.
+        value: of it.
+        protocol: how it was measured.
+        spread: standard deviation over the metric's own parts (subsets, splits), where it has them.
+        interval: where 95 % of resamples fall; None where the metric knows none.
+        floor: the same figure of real pictures against real ones; its protocol stands in a figure of its own.
+    """
 
     name: str
     value: float
     protocol: MeasuredBy
     spread: float | None = None
+    interval: tuple[float, float] | None = None
+    floor: float | None = None
+
+    def told(self) -> str:
+        """The value, and what stands beside it."""
+        spread = "" if self.spread is None else f" ± {self.spread:.4g}"
+        interval = "" if self.interval is None else f" [{self.interval[0]:.4g}, {self.interval[1]:.4g}]"
+        floor = "" if self.floor is None else f" (floor {self.floor:.4g})"
+        return f"{self.value:.4g}{spread}{interval}{floor}"
 
     def __str__(self) -> str:
-        spread = "" if self.spread is None else f" ± {self.spread:.4g}"
-        return f"{self.name}-{self.protocol} = {self.value:.4g}{spread}"
+        return f"{self.name}-{self.protocol} = {self.told()}"
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "value": self.value, "spread": self.spread, "protocol": str(self.protocol)}
+        found = {"name": self.name, "value": self.value, "spread": self.spread, "protocol": str(self.protocol)}
+        return found | {"interval": self.interval and list(self.interval), "floor": self.floor}
 
 
 @runtime_checkable
@@ -126,6 +144,7 @@ class Metric(Protocol):
             figure plus the mean influences of what was drawn. Intervals and paired comparisons come of them.
         `remarks() -> dict[str, str]`: of a figure, what must be said of its bias, as the rest of a sentence.
         `doubt() -> dict[str, float]`: what a figure may be wrong by, with its sign, beyond its spread.
+        `bounds: ClassVar[Mapping[str, tuple[float, float]]]`: of a figure, its least and its largest value.
         `higher: ClassVar[frozenset[str]]`: figures that are better when higher; all others are better when lower.
         `titles: ClassVar[Mapping[str, tuple[str, str]]]`: how a figure is printed when Inception's published weights
             took the features, and when anything else did: `{"fid": ("FID", "FD")}`.

@@ -1,114 +1,224 @@
-"""Judging a generator: one pass over its pictures feeds every metric; every figure carries how it was measured."""
+"""Judging a generator: one pass over its pictures feeds every metric; every figure carries how far it can be trusted.
+
+Beside each figure: the protocol it was measured by, its 95 % interval, its floor (the same metric of real pictures
+against real ones), and a warning where so few pictures bias it.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ..nn.features.pixels import chunks
+from ..errors import ConfigError, DataError
 from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side
+from .bootstrap import interval, resampled
 from .extractors import figure_name
-from .featurecache import Progress, real_features
+from .featurecache import Progress, remembered
+from .floors import Floor, Halver, floor_of, halves
 from .functional import FrechetReference, frechet_distance, moments, precision_recall
+from .kept import LIMIT, Kept
+from .onepass import Part, wants
 from .registry import make
 
-CHUNK = 512  # features at a time into the metrics
+__all__ = ["FewPictures", "QuickJudge", "judge", "lines", "real_floor"]
 
 
 class FewPictures(UserWarning):
     """A figure rests on so few pictures that it is biased."""
 
 
-Fed = dict[str, Metric]
-
-
 def judge(
-    real: Iterable[Tensor],
-    fake: Iterable[Tensor],
+    real: Iterable[Part],
+    fake: Iterable[Part],
     extractor: Extractor,
     metrics: Sequence[str] = ("fid", "kid", "precision_recall"),
     *,
+    held: Iterable[Part] | None = None,
+    spare: Iterable[Part] | None = None,
     split: str = "train",
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 2020,
     floor: bool = True,
+    intervals: bool = True,
     real_key: str | None = None,
     cache: Path | None = None,
+    limit: int = LIMIT,
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> list[Figure]:
     """Compares generated pictures with real ones.
 
     Args:
-        real: uint8 pictures (b h w c) in parts; left untouched when `real_key` is in the cache.
+        real: uint8 pictures (b h w c) in parts, or pairs of them and their classes (b,); left untouched when `real_key`
+            is in the cache.
         fake: the same of generated ones.
         extractor: takes the features.
         metrics: names; `registry.names()` lists them.
+        held: real pictures that training never saw, for metrics of memorisation.
+        spare: further real pictures of the same split: as many as fakes give floors at the figures' own n. Without
+            them, floors are of two halves of `real`.
         split: the part of the data that `real` is, for the protocol.
         settings: of the metrics, by metric: `{"precision_recall": {"k": 5}}`.
-        seed: of the halves of the floor.
-        floor: beside a Fréchet distance, also give that of two random halves of the real pictures.
+        seed: of halves, samples and resamples.
+        floor: whether to give floors, as figures named `FID-floor`.
+        intervals: whether to give 95 % intervals.
         real_key: what `real` is (the source's fingerprint, the split, how many); None caches nothing.
         cache: folder of the cached features; None is the usual one.
+        limit: pictures a side that are kept for metrics of neighbours, floors and intervals; of more, a random sample.
+            Sums (FID, sFID, Vendi) see all.
         progress: called with the side and the number of its pictures done.
         warn: told of biased figures; None issues a FewPictures warning.
 
     Returns:
-        Figures in the order of `metrics`; precision and recall come together, a floor after its distance.
+        Figures in the order of `metrics`, each with its interval and the value of its floor; those of one metric
+        together, their floors after them.
 
     Raises:
-        ConfigError: unknown metric.
-        DataError: too few pictures, or features that are not finite.
+        ConfigError: an unknown metric or setting, an extractor without a head that is needed, no held-out pictures.
+        DataError: too few pictures, features that are not finite, classes that are needed and did not come.
     """
-    fed = {name: make(name, (settings or {}).get(name)) for name in metrics}
-    known = real_features(real, extractor, key=real_key, folder=cache, progress=progress)
-    for part in chunks(known, CHUNK):
-        _update(fed, Seen(part), "real")
-    n_fake = 0
-    for pixels in fake:
-        _update(fed, Seen(extractor(pixels)), "fake")
-        n_fake += len(pixels)
-        if progress is not None:
-            progress("fake", n_fake)
-    if "fid" in fed:
-        _warn_of_bias(len(known), n_fake, extractor, warn or _issue)
-    measured = MeasuredBy(extractor.name, extractor.resize, extractor.digest, len(known), n_fake, split)
-    figures = []
-    for name, metric in fed.items():
-        figures += _figures(metric, extractor, measured)
-        if name == "fid" and floor and len(known) >= 4:
-            figures.append(_floor_figure(known, extractor, measured, seed))
-    return figures
+    fresh = {name: partial(make, name, (settings or {}).get(name)) for name in metrics}
+    fed = {name: new() for name, new in fresh.items()}
+    wanted = wants(fed.values(), extractor)
+    if wanted.held and held is None:
+        asking = ", ".join(name for name, metric in fed.items() if "held" in metric.needs)
+        raise ConfigError(f"{asking} needs real pictures that training never saw; give them as held=")
+    run = _Run(fed, extractor, split, seed, intervals, limit, floors=fresh if floor else {})
+    run.take("real", remembered(real, extractor, wanted, "real", key=real_key, folder=cache, progress=progress))
+    for side, parts in {"fake": fake, "held": held if wanted.held else None, "spare": spare}.items():
+        if parts is not None:
+            run.take(side, remembered(parts, extractor, wanted, side, progress=progress))
+    return _beside([f for name in fed for f in run.figures(name, warn or _issue)])
 
 
-def _update(fed: Fed, seen: Seen, side: Side) -> None:
-    for metric in fed.values():
-        metric.update(seen, side)
+@dataclass
+class _Run:
+    """One judgement in progress: the metrics, and what was kept of each side."""
+
+    fed: dict[str, Metric]
+    extractor: Extractor
+    split: str
+    seed: int
+    intervals: bool
+    limit: int
+    floors: dict[str, partial[Metric]]
+    kept: dict[str, Kept] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        needs = {name: self.fed[name].needs for name in self.floors}
+        halved = [name for name, need in needs.items() if "pixels" in need and "held" not in need]
+        self.halvers = {name: Halver(self.floors[name](), self.seed) for name in halved}
+
+    def take(self, side: str, parts: Iterator[Seen]) -> None:
+        """Feeds one side; what can only be computed from rows is fed afterwards, from what was kept."""
+        kept = self.kept[side] = Kept(self.limit, self.seed)
+        for seen in parts:
+            kept.add(seen)
+            for metric in self.fed.values():
+                if _streams(metric) and side != "spare":
+                    metric.update(seen, _side(side))
+            if side == "real":
+                for halver in self.halvers.values():
+                    halver.add(seen)
+        for metric in self.fed.values():
+            if not _streams(metric) and side != "spare" and kept.count:
+                metric.update(kept.sample(), _side(side))
+
+    def figures(self, name: str, warn: Callable[[str], None]) -> list[Figure]:
+        """What a metric found, with spreads, intervals and remarks; then its floors."""
+        metric = self.fed[name]
+        sides = [side for side in self.kept if side != "spare"]
+        counts = {_side(side): self._count(metric, side) for side in sides}
+        by = self._protocol(counts["real"], counts["fake"], self.split)
+        sample = {_side(side): self.kept[side].sample() for side in sides}
+        found = _measured(metric, sample if self.intervals else None, counts, by, self.extractor, self.seed)
+        for name, said in getattr(metric, "remarks", dict)().items():
+            warn(f"{figure_name(name, self.extractor)}-{self.extractor.name} {said}")
+        return found + self._floors(metric)
+
+    def _floors(self, metric: Metric) -> list[Figure]:
+        """The same metric of real pictures on every side; none where they are too few."""
+        if (halver := self.halvers.get(metric.name)) is not None:
+            return self._halved(halver)
+        kept = {side: k.sample() for side, k in self.kept.items() if side != "fake" and k.count}
+        if metric.name not in self.floors or "pixels" in metric.needs or "real" not in kept:
+            return []
+        return self._named(floor_of(self.floors[metric.name](), kept, self._count(metric, "fake"), self.seed))
+
+    def _named(self, floor: Floor | None) -> list[Figure]:
+        if floor is None:
+            return []
+        counts = {side: len(seen) for side, seen in floor.sample.items()}
+        by = self._protocol(counts.get("real", 0), counts["fake"], f"{self.split}/{self.split}")
+        return [_as_floor(f, floor.what) for f in _measured(floor.metric, None, {}, by, self.extractor, self.seed)]
+
+    def _halved(self, halver: Halver) -> list[Figure]:
+        by = self._protocol(halver.counts["real"], halver.counts["fake"], f"{self.split}/{self.split}")
+        try:
+            found = _measured(halver.metric, None, {}, by, self.extractor, self.seed)
+        except DataError:
+            return []
+        return [_as_floor(f, halver.what) for f in found]
+
+    def _count(self, metric: Metric, side: str) -> int:
+        """How many pictures of a side the metric's figures rest on."""
+        count = self.kept[side].count
+        return count if _streams(metric) else min(count, self.limit)
+
+    def _protocol(self, n_real: int, n_fake: int, split: str) -> MeasuredBy:
+        e = self.extractor
+        return MeasuredBy(e.name, e.resize, e.digest, n_real, n_fake, split)
 
 
-def _figures(metric: Metric, extractor: Extractor, measured: MeasuredBy) -> list[Figure]:
-    """What `metric` found, each with its spread where there is one."""
-    found = metric.compute()
-    by = replace(measured, detail=metric.detail())
-    return [
-        Figure(figure_name(name, extractor), value, by, found.get(f"{name}_std"))
-        for name, value in found.items()
-        if not name.endswith("_std")
-    ]
+def _streams(metric: Metric) -> bool:
+    """Whether it must see every batch: it sums, or it looks at pixels, which are not kept."""
+    return "pixels" in metric.needs or all(how == "sum" for how in metric.states.values())
 
 
-def _floor_figure(known: Tensor, extractor: Extractor, measured: MeasuredBy, seed: int) -> Figure:
-    half = len(known) // 2
-    split = f"{measured.split}/{measured.split}"
-    by = replace(measured, n_real=half, n_fake=len(known) - half, split=split, detail="two halves of the real pictures")
-    return Figure(f"{figure_name('fid', extractor)}-floor", real_floor(known, seed=seed), by)
+def _side(name: str) -> Side:
+    return "real" if name == "real" else "held" if name == "held" else "fake"
+
+
+def _measured(
+    metric: Any,
+    sample: dict[Side, Seen] | None,
+    counts: Mapping[Side, int],
+    by: MeasuredBy,
+    extractor: Extractor,
+    seed: int,
+) -> list[Figure]:
+    """The figures of a metric; with intervals where a sample is given and the metric knows influences."""
+    found, by = metric.compute(), replace(by, detail=metric.detail())
+    moved: Mapping[str, Mapping[Side, Tensor]] = {}
+    if sample is not None and hasattr(metric, "influences"):
+        moved = metric.influences(sample)
+    bounds: Mapping[str, tuple[float, float]] = getattr(metric, "bounds", {})
+
+    def around(name: str) -> tuple[float, float] | None:
+        if name not in moved:
+            return None
+        return interval(found[name], resampled(moved[name], counts, seed=seed), bounds.get(name.partition("/")[0]))
+
+    names = [name for name in found if not name.endswith("_std")]
+    return [Figure(figure_name(n, extractor), found[n], by, found.get(f"{n}_std"), around(n)) for n in names]
+
+
+def _as_floor(figure: Figure, what: str) -> Figure:
+    said = ", ".join(part for part in (figure.protocol.detail, what) if part)
+    return replace(figure, name=f"{figure.name}-floor", protocol=replace(figure.protocol, detail=said))
+
+
+def _beside(figures: list[Figure]) -> list[Figure]:
+    """Each figure with the value of its floor, where there is one."""
+    floors = {f.name.removesuffix("-floor"): f.value for f in figures if f.name.endswith("-floor")}
+    return [replace(f, floor=floors.get(f.name)) for f in figures]
 
 
 def real_floor(features: Float[Tensor, "n d"], *, seed: int = 2020) -> float:
@@ -117,19 +227,8 @@ def real_floor(features: Float[Tensor, "n d"], *, seed: int = 2020) -> float:
     Raises:
         DataError: fewer than four rows.
     """
-    order = torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))
-    half = len(features) // 2
-    return frechet_distance(*moments(features[order[:half]]), *moments(features[order[half:]]))
-
-
-def _warn_of_bias(n_real: int, n_fake: int, extractor: Extractor, warn: Callable[[str], None]) -> None:
-    fewest = min(n_real, n_fake)
-    if fewest <= extractor.dim:
-        warn(
-            f"{figure_name('fid', extractor)}-{extractor.name} of {fewest} pictures is biased upwards: "
-            f"{extractor.dim} features have a covariance of full rank only from {extractor.dim + 1} pictures on; "
-            "compare it only with figures of the same n, and with its floor"
-        )
+    one, other = halves(Seen(features), seed)
+    return frechet_distance(*moments(one.features), *moments(other.features))
 
 
 def _issue(message: str) -> None:
@@ -140,8 +239,8 @@ def lines(figures: Sequence[Figure]) -> list[str]:
     """One line a figure, as printed; precision and recall, which mean little alone, share one."""
     printed: list[str] = []
     for figure in figures:
-        if figure.name == "recall" and printed:
-            printed[-1] += f", recall = {figure.value:.4g}"
+        if figure.name in ("recall", "recall-floor") and printed:
+            printed[-1] += f", {figure.name} = {figure.told()}"
         else:
             printed.append(str(figure))
     return printed

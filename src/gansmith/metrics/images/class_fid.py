@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -26,6 +27,7 @@ class ClassFID(Streaming):
     needs: ClassVar[frozenset[str]] = frozenset({"features", "labels"})
     states: ClassVar[dict[str, Reduction]] = {s: "cat" for side in SIDES for s in (side, f"{side}_labels")}
     titles: ClassVar[Mapping[str, tuple[str, str]]] = {"class_fid": ("class-FID", "class-FD")}
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"class_fid": (0.0, math.inf)}
 
     def update(self, seen: Seen, side: Side) -> None:
         if side not in SIDES:

@@ -7,6 +7,7 @@ Both are taken of balls around real pictures alone, so outliers of the generator
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -28,6 +29,7 @@ class DensityCoverage(Rows):
 
     name: ClassVar[str] = "density_coverage"
     higher: ClassVar[frozenset[str]] = frozenset({"density", "coverage"})
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"density": (0.0, math.inf), "coverage": (0.0, 1.0)}
 
     def __init__(self, *, k: int = 5) -> None:
         super().__init__()

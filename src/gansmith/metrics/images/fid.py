@@ -7,6 +7,7 @@ of the means and covariances of both sides' features. The distance itself stands
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ class FID(FrechetSums):
 
     name: ClassVar[str] = "fid"
     titles: ClassVar[Mapping[str, tuple[str, str]]] = {"fid": ("FID", "FD")}
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"fid": (0.0, math.inf)}
 
     def taken(self, seen: Seen) -> Tensor:
         return seen.features

@@ -7,6 +7,7 @@ taken in `splits` parts of the pictures, then averaged. It never looks at real p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -67,6 +68,7 @@ class InceptionScore(Streaming):
     states: ClassVar[dict[str, Reduction]] = {"logits": "cat"}
     titles: ClassVar[Mapping[str, tuple[str, str]]] = {"inception_score": ("IS", "classifier-score")}
     higher: ClassVar[frozenset[str]] = frozenset({"inception_score"})
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"inception_score": (1.0, math.inf)}
 
     def __init__(self, *, splits: int = 10, seed: int = 2020) -> None:
         super().__init__()

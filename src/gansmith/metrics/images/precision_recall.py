@@ -23,6 +23,7 @@ class PrecisionRecall(Rows):
 
     name: ClassVar[str] = "precision_recall"
     higher: ClassVar[frozenset[str]] = frozenset({"precision", "recall"})
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
 
     def __init__(self, *, k: int = 3) -> None:
         super().__init__()

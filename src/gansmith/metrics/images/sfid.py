@@ -5,6 +5,7 @@ Of Inception: the first 7 channels of the 17x17 maps, 2,023 numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ class SFID(FrechetSums):
     name: ClassVar[str] = "sfid"
     needs: ClassVar[frozenset[str]] = frozenset({"head:spatial"})
     titles: ClassVar[Mapping[str, tuple[str, str]]] = {"sfid": ("sFID", "sFD")}
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"sfid": (0.0, math.inf)}
 
     def taken(self, seen: Seen) -> Tensor:
         return seen.heads["spatial"]

@@ -7,6 +7,7 @@ K / n and the mean outer product of the normalised features share their eigenval
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -28,6 +29,7 @@ class Vendi(Streaming):
     sides: ClassVar[frozenset[Side]] = frozenset({"fake"})
     states: ClassVar[dict[str, Reduction]] = {"count": "sum", "outer": "sum"}
     higher: ClassVar[frozenset[str]] = frozenset({"vendi"})
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"vendi": (1.0, math.inf)}
 
     def update(self, seen: Seen, side: Side) -> None:
         if side == "fake":
