@@ -9,7 +9,7 @@ import pytest
 
 from gansmith.errors import ConfigError
 from gansmith.privacy import accounting as acc
-from gansmith.privacy.ledger import Entry, Ledger
+from gansmith.privacy.ledger import Entry, Ledger, undone
 
 
 def some() -> Ledger:
@@ -85,6 +85,24 @@ def test_json_both_ways_and_a_table() -> None:
     for word in ("training", "dp-sgd", "noise 9, rate 0.1, steps 100", "1 in one count", "together", "of 1"):
         assert word in text
     assert len({len(row) for row in ledger.rows()}) == 1
+
+
+def test_the_promise_in_plain_words() -> None:
+    ledger = Ledger(1.0, 1e-5)
+    ledger.charge("votes", "votes", noise=40.0, queries=10)
+    said = ledger.promise()
+    for words in ("at most 2.72 times as likely", "1 in 100,000", f"epsilon {ledger.spent():.4g}", "two rows"):
+        assert words in said
+    assert "seed" not in said
+    assert "22,026 times" in Ledger(10.0, 1e-5).promise()
+    seeded = Ledger(1.0, 1e-5, secure=False)
+    assert "not for release" in seeded.promise()
+    assert not Ledger.from_json(json.loads(json.dumps(seeded.to_json()))).secure
+
+
+def test_steps_that_were_undone_are_told() -> None:
+    assert undone([range(100)]) == ""
+    assert undone([range(60), range(40, 80), range(75, 100)]) == "; 25 steps were undone and are paid for all the same"
 
 
 def test_what_cannot_be_is_refused() -> None:

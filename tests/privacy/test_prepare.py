@@ -171,3 +171,20 @@ def test_too_little_budget_is_said() -> None:
         prepare(canonical, schema, Ledger(0.1, 1e-5), epsilon=0.3, noise=Noise(0))
     with pytest.raises(ConfigError, match="a histogram needs 2 bins"):
         prepare(canonical, schema, Ledger(1.0, 1e-5), epsilon=0.3, bins=1)
+
+
+def test_levels_of_a_pandas_category_are_of_the_data_too() -> None:
+    codes = np.where(np.arange(N) < 2, 2, np.arange(N) % 2)
+    levels = {"categories": ("a", "b", "only two rows"), "levels": ("a", "b", "only two rows"), "dtype": "category"}
+    schema = Schema((Column(name="job", kind="category", counts=(9_999, 9_999, 2), **levels),))
+    spec = prepare({"job": codes}, schema, Ledger(1.0, 1e-5), epsilon=0.3, noise=Noise(0))
+    assert spec.schema["job"].levels == ("a", "b")
+    stated = Stated(categories={"job": ("b", "a", "new")})
+    spec = prepare({"job": codes}, schema, Ledger(1.0, 1e-5), epsilon=0.3, noise=Noise(0), stated=stated)
+    assert spec.schema["job"].levels == ("a", "b", "new")
+
+
+def test_of_a_boolean_both_values_are_known() -> None:
+    schema = Schema((Column(name="ill", kind="boolean", dtype="bool", categories=(False,), counts=(N,)),))
+    spec = prepare({"ill": np.zeros(N, dtype=np.int64)}, schema, Ledger(1.0, 1e-5), epsilon=0.3, noise=Noise(0))
+    assert set(spec.schema["ill"].categories) == {False, True}, "that nobody is ill is not told for free"

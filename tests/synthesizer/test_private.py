@@ -60,5 +60,5 @@ def test_what_cannot_be_private_is_refused() -> None:
         gs.TableSynthesizer("dpgan", quiet=True).fit(FRAME)
     with pytest.raises(ConfigError, match="keeps no privacy budget; those that do: dpgan, pategan"):
         gs.PrivateTableSynthesizer("ctgan").fit(FRAME)
-    with pytest.raises(DataError, match="what may be stated"):
+    with pytest.raises(DataError, match="nothing 'ranges' can be stated"):
         gs.PrivateTableSynthesizer(stated={"ranges": {}}).fit(FRAME)

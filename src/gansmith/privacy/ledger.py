@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from typing import Any
 
 from ..errors import ConfigError, did_you_mean
@@ -21,6 +22,10 @@ MECHANISMS: Mapping[str, Callable[..., Curve]] = {
     "votes": accounting.votes,
     "votes-laplace": accounting.votes_laplace,
 }
+SEEDED = (
+    "It does not hold against whoever knows the seed, as the noise was made from one: this model is for tests, and "
+    "not for release."
+)
 SLACK = 1e-9  # of comparisons: what rounding may add
 
 
@@ -69,15 +74,19 @@ class Ledger:
         epsilon: the budget; None keeps count without a limit.
         delta: the chance with which the whole promise may fail; see `accounting.default_delta`.
         entries: what was spent already.
+        secure: whether all noise came from the operating system; noise made from a seed can be taken out again by
+            whoever knows the seed.
 
     Raises:
         ConfigError: a budget that cannot be.
     """
 
-    def __init__(self, epsilon: float | None, delta: float, entries: Sequence[Entry] = ()) -> None:
+    def __init__(
+        self, epsilon: float | None, delta: float, entries: Sequence[Entry] = (), *, secure: bool = True
+    ) -> None:
         if not 0 < delta < 1 or (epsilon is not None and not epsilon > 0):
             raise ConfigError(f"a budget is epsilon > 0 and 0 < delta < 1, not: epsilon {epsilon}, delta {delta}")
-        self.epsilon, self.delta, self.entries = epsilon, delta, list(entries)
+        self.epsilon, self.delta, self.entries, self.secure = epsilon, delta, list(entries), secure
 
     def charge(
         self,
@@ -202,17 +211,32 @@ class Ledger:
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
+    def promise(self) -> str:
+        """What is promised, in plain sentences."""
+        spent = self.spent()
+        claimed = spent if self.epsilon is None else self.epsilon
+        times = math.exp(min(claimed, 700))
+        said = (
+            f"Whatever is learnt from this model or its rows would be at most {_few_digits(times)} times as likely or "
+            f"as unlikely if any one row of the table had been blank (epsilon {claimed:g}), but for a chance of 1 in "
+            f"{1 / self.delta:,.0f} (delta {self.delta:.1e}). Its expenses add up to epsilon {spent:.4g}. The promise "
+            "is made to a row: to somebody with two rows it is made at twice that epsilon."
+        )
+        return said if self.secure else f"{said} {SEEDED}"
+
     def to_json(self) -> dict[str, Any]:
         return {
             "epsilon": self.epsilon,
             "delta": self.delta,
             "spent": self.spent(),
+            "secure": self.secure,
+            "promise": self.promise(),
             "entries": [asdict(entry) for entry in self.entries],
         }
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Ledger:
-        """The inverse of `to_json`; `spent` is worked out again.
+        """The inverse of `to_json`; `spent` and `promise` are worked out again.
 
         Raises:
             ConfigError: a field is missing or unknown.
@@ -220,6 +244,20 @@ class Ledger:
         known = {f.name for f in fields(Entry)}
         try:
             entries = [Entry(**{k: v for k, v in entry.items() if k in known}) for entry in data["entries"]]
-            return Ledger(data["epsilon"], data["delta"], entries)
+            return Ledger(data["epsilon"], data["delta"], entries, secure=bool(data.get("secure", True)))
         except (KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"this is not a privacy ledger: {error}") from None
+
+
+def undone(played: Sequence[range]) -> str:
+    """What a note adds where a run went back to a checkpoint: `; 20 steps were undone and are paid for all the same`.
+
+    Args:
+        played: steps; each return to a checkpoint begins a new range.
+    """
+    lost = sum(len(range(after.start, before.stop)) for before, after in pairwise(played))
+    return f"; {lost:,} steps were undone and are paid for all the same" if lost else ""
+
+
+def _few_digits(number: float) -> str:
+    return f"{number:,.0f}" if 100 <= number < 1e9 else f"{number:.3g}"

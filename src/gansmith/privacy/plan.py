@@ -55,19 +55,24 @@ class SgdPlan:
             raise ConfigError(_too_small(self))
         return accounting.dp_sgd_epsilon(noise, self.rate, plays, left, accountant)
 
-    def charge(self, ledger: Ledger, noise: float, plays: int | None = None, what: str = "training of D") -> Entry:
+    def charge(
+        self, ledger: Ledger, noise: float, plays: int | None = None, what: str = "training of D", note: str = ""
+    ) -> Entry:
         """Enters `plays` of them (all, unless given) in a ledger.
+
+        Args:
+            note: added to what the entry says of the batches.
 
         Raises:
             ConfigError: the budget does not allow it.
         """
         plays = self.plays if plays is None else plays
         failure = self.failure(ledger.epsilon or 1.0, plays)
-        note = (
+        said = (
             f"Poisson batches of {expected_rows(self.batch):.0f} of {self.rows:,} rows on average, {self.batch} at most"
         )
         return ledger.charge(
-            what, "dp-sgd", noise=noise, rate=self.rate, steps=plays, failure=failure, note=note,
+            what, "dp-sgd", noise=noise, rate=self.rate, steps=plays, failure=failure, note=said + note,
             sensitivity="the clipping norm",
         )  # fmt: skip
 

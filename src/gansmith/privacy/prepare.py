@@ -8,8 +8,7 @@ nothing of the data is but what was paid for.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +21,7 @@ from ..tabular.spec import TableSpec
 from .accounting import gaussian, noise_for
 from .ledger import Ledger
 from .noise import Noise
+from .stated import Stated as Stated
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -30,36 +30,6 @@ MISS = 0.1  # chance that a search for bounds or for the bulk goes astray
 OCTAVES = np.concatenate([-(2.0 ** np.arange(62, -11, -1)), [0.0], 2.0 ** np.arange(-10, 63)])
 FAILURE = 0.05  # share of the ledger's delta that lists of categories may take
 SHARES = {"categories": 2.0, "histograms": 2.0, "bounds": 1.0}  # of the preparation's budget, among those there are
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stated:
-    """What the user knows and states; the data are not asked for it.
-
-    Args:
-        bounds: of a number or date (canonical units, see `tabular.schema`), lowest and highest value; all outside is
-            moved to the nearest.
-        categories: of a category: all values it may have.
-        bulk: of a number or date: between what values about half of the rows lie; bins are finest there.
-        special: of a number: values with a meaning of their own.
-    """
-
-    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    bulk: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    categories: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    special: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-
-    def check(self, schema: Schema) -> None:
-        """Raises DataError for a column that is not there, or bounds that are none."""
-        for name in [*self.bounds, *self.bulk, *self.categories, *self.special]:
-            column = schema[name]
-            discrete = column.kind in DISCRETE
-            if column.kind == "identifier" or (name in self.categories) != discrete:
-                wanted = "categories" if discrete else "bounds"
-                raise DataError(f"{name!r} is of the kind {column.kind}; what can be stated of it: {wanted}")
-        for name, (low, high) in [*self.bounds.items(), *self.bulk.items()]:
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise DataError(f"bounds and bulk of {name!r} are a lower and a higher number, not: {low}, {high}")
 
 
 def prepare(
@@ -97,7 +67,7 @@ def prepare(
     budget = _Budget(ledger, schema, stated, epsilon)
     made = [_column(column, canonical[column.name], budget, stated, bins, noise) for column in schema.learnt]
     columns = {column.name: column for column, _ in made}
-    kept = tuple(columns.get(c.name, _bare(c)) for c in schema)
+    kept = tuple(columns.get(c.name, bare(c)) for c in schema)
     return TableSpec(schema=Schema(kept), encoders=tuple(encoder for _, encoder in made), rows=rows_of(canonical))
 
 
@@ -127,9 +97,9 @@ def _inside(values: Floats, column: Column) -> Floats:
     return moved if column.nulls else np.nan_to_num(moved, nan=(low + high) / 2)
 
 
-def _bare(column: Column) -> Column:
+def bare(column: Column) -> Column:
     """The column without anything that was counted in the data."""
-    return replace(column, nulls=False, categories=(), counts=(), low=None, high=None, special=())
+    return replace(column, nulls=False, categories=(), counts=(), levels=(), low=None, high=None, special=())
 
 
 class _Budget:
@@ -183,8 +153,7 @@ def _choice(
     column: Column, values: npt.NDArray[Any], budget: _Budget, stated: Stated, noise: Noise
 ) -> tuple[Column, Encoder]:
     """Categories and their counts: those stated, else those that stand out of the noise."""
-    listed = stated.categories.get(column.name)
-    known = sorted(column.categories, key=str) if column.kind == "boolean" else listed
+    known = stated.categories.get(column.name) or _both(column)
     what = f"counts of {column.name}"
     if known is None:
         what = f"categories of {column.name} and their counts"
@@ -203,10 +172,18 @@ def _choice(
     if not len(kept):
         raise DataError(
             f"no category of {column.name!r} is frequent enough to be shown at this budget: "
-            f"state them (categories={{{column.name!r}: [...]}}), or give the preparation more epsilon"
+            f"state them (categories: {{{column.name}: [...]}}), or give the preparation more epsilon"
         )
     absent = float(len(values) - counts[kept].clip(0).sum()) if known is None else float(counts[-1])
     return _stated_choice(column, [names[i] for i in kept], counts[kept].clip(0), absent, budget)
+
+
+def _both(column: Column) -> list[Any] | None:
+    """The two values of a boolean, which its kind tells; None for a category."""
+    if column.kind != "boolean":
+        return None
+    truth = all(isinstance(c, bool) for c in column.categories)
+    return [False, True] if truth else sorted(column.categories, key=str)
 
 
 def _stated_choice(
@@ -216,7 +193,10 @@ def _stated_choice(
     nulls = absent > limit(budget.rho["categories"], budget.failure)
     weights = tuple(float(max(counts[i], 1.0)) for i in order)
     tally = (*(int(w) for w in weights), *([int(absent)] if nulls else []))
-    made = replace(_bare(column), categories=tuple(names[i] for i in order), counts=tally, nulls=bool(nulls))
+    kept = tuple(names[i] for i in order)
+    levels = tuple(level for level in column.levels if level in kept)  # others are of the data alone
+    levels = (*levels, *(name for name in names if name not in levels)) if column.levels else ()
+    made = replace(bare(column), categories=kept, counts=tally, nulls=bool(nulls), levels=levels)
     return made, Choice(weights=weights, top=len(weights), nulls=bool(nulls))
 
 
@@ -246,7 +226,7 @@ def _quantile(
     counts = budget.counts(f"histogram of {column.name}", "histograms", exact, noise)
     nulls = bool(not special and counts[-1] > limit(budget.rho["histograms"], budget.failure))
     knots, share = _distribution(edges, counts[:-1], limit(budget.rho["histograms"], MISS / bins))
-    made = replace(_bare(column), low=float(knots[0]), high=float(knots[-1]), nulls=nulls, special=special)
+    made = replace(bare(column), low=float(knots[0]), high=float(knots[-1]), nulls=nulls, special=special)
     cumulative = tuple(share.tolist())
     return made, Quantile(values=tuple(knots.tolist()), left=cumulative, right=cumulative, special=special, nulls=nulls)
 
@@ -260,7 +240,7 @@ def _bounds(name: str, values: Floats, budget: _Budget, noise: Noise) -> tuple[f
     if not len(used):
         raise DataError(
             f"{len(values):,} rows are too few to find bounds of {name!r} privately at this budget: "
-            f"state them (bounds={{{name!r}: (lowest, highest)}}), or give the preparation more epsilon"
+            f"state them (bounds: {{{name}: [lowest, highest]}}), or give the preparation more epsilon"
         )
     return float(OCTAVES[used[0]]), float(OCTAVES[used[-1] + 1])
 

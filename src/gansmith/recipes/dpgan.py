@@ -16,7 +16,7 @@ joins a batch), and keep the run folder to yourself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -29,7 +29,7 @@ from ..errors import ConfigError, SpecError
 from ..nn.optim import adam
 from ..privacy.accounting import default_delta
 from ..privacy.gradients import blur, clipped_sum, mean_gradient, still, surrogate
-from ..privacy.ledger import Entry, Ledger
+from ..privacy.ledger import Entry, Ledger, undone
 from ..privacy.parts import Account, Judge, Past, PlainGenerator, Target
 from ..privacy.plan import SgdPlan
 from ..spec import Spec
@@ -174,17 +174,19 @@ class DPGAN(Recipe):
         plan = self.plan(nets.Account.rows)
         return plan.epsilon(self.noise_on(plan.rows), int(nets.Account.spent) * self.d_steps)
 
-    def charge(self, ledger: Ledger, nets: Networks, lost: int = 0) -> Entry:
-        """Enters those steps in a ledger.
+    def charge(self, ledger: Ledger, nets: Networks, played: Sequence[range] | None = None) -> Entry:
+        """Enters steps in a ledger.
 
         Args:
-            lost: steps that were undone by returns to a checkpoint (`rollback` in the log); they looked at data too.
+            played: of the run; each return to a checkpoint begins a new range, and steps that were played twice have
+                looked at the data twice. Those that `nets` have gone through unless given.
 
         Raises:
             ConfigError: its budget does not allow it.
         """
-        plan = self.plan(nets.Account.rows)
-        return plan.charge(ledger, self.noise_on(plan.rows), (int(nets.Account.spent) + lost) * self.d_steps)
+        plan, ranges = self.plan(nets.Account.rows), played or [range(int(nets.Account.spent))]
+        steps = sum(len(part[: max(self.steps - part.start, 0)]) for part in ranges)
+        return plan.charge(ledger, self.noise_on(plan.rows), steps * self.d_steps, note=undone(ranges))
 
 
 def _real(logit: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ seed: for a release set `secure`, and keep the seed to yourself.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from ..batch import Batch
 from ..errors import ConfigError, SpecError
 from ..privacy.accounting import default_delta, gaussian_epsilon, votes_within
-from ..privacy.ledger import Entry, Ledger
+from ..privacy.ledger import Entry, Ledger, undone
 from ..privacy.noise import Noise
 from ..privacy.parts import Account, Judge, Past, PlainGenerator, Target
 from ..privacy.teachers import Archive, Teachers, teacher_of
@@ -211,17 +211,21 @@ class PATEGAN(Recipe):
         asked = int(nets.Account.spent)
         return gaussian_epsilon(math.sqrt(asked) / self.noise, self._delta(nets.Account.rows))
 
-    def charge(self, ledger: Ledger, nets: Networks, lost: int = 0) -> Entry:
-        """Enters those queries in a ledger.
+    def charge(self, ledger: Ledger, nets: Networks, played: Sequence[range] | None = None) -> Entry:
+        """Enters queries in a ledger.
 
         Args:
-            lost: queries that were undone by returns to a checkpoint (`rollback` in the log): `ask` for each step.
+            played: steps of the run; each return to a checkpoint begins a new range, and the queries of steps that
+                were played twice were asked twice. Those that `nets` have gone through unless given.
 
         Raises:
             ConfigError: its budget does not allow it.
         """
-        note = f"{self.teachers} teachers on disjoint rows"
-        asked = int(nets.Account.spent) + lost
+        most, asked, again = len(nets.Archive.rows), int(nets.Account.spent), ""
+        if played is not None:
+            asked = sum(min(r.stop * self.ask, most) - min(r.start * self.ask, most) for r in played)
+            again = undone(played)
+        note = f"{self.teachers} teachers on disjoint rows{again}"
         return ledger.charge("votes", "votes", noise=self.noise, queries=asked, sensitivity="1 vote", note=note)
 
 
