@@ -142,10 +142,8 @@ def _sizes(seen: Look) -> Iterator[Finding]:
     if len(seen.sizes) == 1:
         yield Finding("sizes", "note", f"All pictures are {w} x {h} pixels.")
     else:
-        text = (
-            f"There are {len(seen.sizes):,} sizes; the most common is {w} x {h} ({share(c, n)}), short sides run from "
-        )
-        yield Finding("sizes", "note", text + f"{int(short.min())} to {int(short.max())} pixels.")
+        text = f"There are {len(seen.sizes):,} sizes; the most common is {w} x {h}, of {share(c, n)}, and short sides "
+        yield Finding("sizes", "note", text + f"run from {int(short.min())} to {int(short.max())} pixels.")
     if small := int((short < side).sum()) - seen.padded:
         text = f"{share(small, n)} of the pictures are smaller than {side} pixels, the size that suits most of them."
         yield Finding("sizes", _graded(small, n), text, "Enlarged pictures are blurred, and G learns the blur.")

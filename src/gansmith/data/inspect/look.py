@@ -43,7 +43,7 @@ class Look:
         return self.survey.of(0)
 
     @cached_property
-    def records(self) -> NDArray[np.void]:
+    def records(self) -> NDArray[Any]:
         """Their records."""
         return self.survey.records[self.own]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class Measured(NamedTuple):
         facts: which of `decode.FACTS` apply.
     """
 
-    record: NDArray[np.void]
+    record: NDArray[Any]
     small: NDArray[np.uint8]
     light: NDArray[np.float32]
     facts: tuple[str, ...]

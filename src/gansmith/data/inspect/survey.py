@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class Survey:
     parts: tuple[Part, ...]
     part: NDArray[np.int8]
     row: NDArray[np.int64]
-    records: NDArray[np.void]
+    records: NDArray[Any]
     small: NDArray[np.uint8]
 
     def __len__(self) -> int:
