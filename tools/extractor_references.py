@@ -1,9 +1,11 @@
 """Writes tests/metrics/vectors/extractors.npz: what reference packages give on small fixed inputs.
 
-torch-fidelity 0.4 (Inception's logits and spatial features, its resizing), lpips 0.1 (LPIPS with AlexNet) and timm 1.0
-(a small transformer with DINOv2's layers). They need torchvision, so run this in an environment of its own:
+torch-fidelity 0.4 (Inception's logits and spatial features, its resizing), lpips 0.1 (LPIPS with AlexNet), timm 1.0
+(a small transformer with DINOv2's layers) and pytorch-msssim 1.0. They need torchvision, so run this in an environment
+of its own:
 
-    pip install torch-fidelity lpips timm torchvision && python tools/extractor_references.py SHARED_DATA/weights
+    pip install torch-fidelity lpips timm pytorch-msssim torchvision
+    python tools/extractor_references.py SHARED_DATA/weights
 
 Where torchvision has no build for the torch at hand, two operators are declared by hand before it is imported; nothing
 here calls them. With `--pictures SHARED_DATA/images` it also compares all outputs on 1,000 pictures and prints the
@@ -31,6 +33,8 @@ for operator, signature in {
     torch.library.define(f"torchvision::{operator}", signature)
 
 TESTS = Path(__file__).parents[1] / "tests" / "metrics"
+FIVE = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # weights of MS-SSIM's scales
+TWO = (0.2, 0.8)
 SETS = ("cifar10_subset.zip", "clothing64.zip")
 
 
@@ -103,6 +107,16 @@ def transformer() -> dict[str, np.ndarray]:
     return found
 
 
+def similarity() -> dict[str, np.ndarray]:
+    """MS-SSIM of five scales and of two. torchmetrics' differs: it mixes channels, and adds the border at the end."""
+    from pytorch_msssim import ms_ssim
+
+    x = (numbers(3, 3, 176, 192, seed=7.0) * 127.5 + 127.5).round()
+    y = (0.8 * x + 0.2 * (numbers(3, 3, 176, 192, seed=8.0) * 127.5 + 127.5)).round()
+    options = {"data_range": 255, "size_average": False}
+    return {f"msssim_{len(w)}": ms_ssim(x, y, weights=list(w), **options).numpy() for w in (FIVE, TWO)}
+
+
 def compare(net: nn.Module, weights: Path, folder: Path) -> None:
     """Largest differences on 500 pictures of each set."""
     from safetensors.torch import save_file
@@ -137,7 +151,7 @@ def main() -> None:
     clothing = torch.from_numpy(np.load(TESTS / "inception_reference.npz")["clothing_pixels"][:2])
     found = outputs(net, clothing)
     vectors = {"logits": found["logits"], "spatial": found["spatial"]}
-    vectors |= resizing() | perceptual(given.weights) | transformer()
+    vectors |= resizing() | perceptual(given.weights) | transformer() | similarity()
     (TESTS / "vectors").mkdir(exist_ok=True)
     np.savez_compressed(TESTS / "vectors" / "extractors.npz", **vectors)
     if given.pictures:
