@@ -9,9 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..config import write_text
 from . import charts, pictures
+from .page import page
 from .record import PROBLEMS, Record, read
 
 MOST_GRIDS = 24
@@ -40,15 +40,10 @@ def write_report(run: Path | str, out: Path | str | None = None) -> Path:
 
 def render(record: Record) -> str:
     """The page as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("gansmith.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters["count"] = lambda v: charts.count(float(v))
-    page = environment.get_template("report.html.j2")
-    return page.render(
+    return page(
+        "report.html.j2",
         title=os.fsencode(record.folder.resolve().name).decode("utf-8", "replace"),
         facts=facts(record),
         grids=grids(record),
@@ -62,7 +57,6 @@ def render(record: Record) -> str:
         machine=list(flatten({k: record.start[k] for k in ("device", "versions", "parameters") if k in record.start})),
         command=_command(record),
         unreadable=record.unreadable,
-        version=__version__,
     )
 
 
@@ -142,7 +136,7 @@ def panels(record: Record) -> list[str]:
     groups: dict[str, dict[str, charts.Points]] = {}
     for name, points in sorted(record.curves().items()):
         groups.setdefault(panel(name), {})[name] = points
-    for name, points in _over_time(record.metrics()).items():
+    for name, points in over_time(record.metrics()).items():
         groups[f"Judged in passing: {name}"] = {name: points}
     speed = [(float(t["samples"]), float(s)) for t in record.ticks if (s := t.get("samples_per_second"))]
     if speed:
@@ -151,7 +145,7 @@ def panels(record: Record) -> list[str]:
     return [svg for title in ordered if (svg := charts.chart(groups[title], title))]
 
 
-def _over_time(metrics: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+def over_time(metrics: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[float, float]]]:
     """Figures that were measured at two moments or more."""
     curves: dict[str, list[tuple[float, float]]] = {}
     for metric in metrics:

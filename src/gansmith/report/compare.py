@@ -1,0 +1,178 @@
+"""Several runs side by side: one page, or the same as JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..config import write_text
+from ..errors import UserError
+from . import charts, pictures
+from .build import HEADLINE_PIXELS, facts, flatten, over_time
+from .page import page
+from .record import Record, read
+
+LOWER = ("fid", "fd", "kid", "kd", "sfid", "sfd", "ppl", "kl")  # the lower the better, by the first word of the name
+NO_DIRECTION = ("lpips", "ms-ssim", "vendi")  # to be read beside the real pictures' own
+ENDINGS = (".html", ".json", ".csv")
+
+
+def write_comparison(runs: Sequence[Path | str], out: Path | str) -> Path:
+    """Writes what several runs are and how good they are, side by side, and returns its path.
+
+    Args:
+        runs: their folders, in the order of the columns.
+        out: ends in .html, .json or .csv.
+
+    Raises:
+        RunFolderError: a folder holds no run.
+        UserError: another ending.
+    """
+    path = Path(out)
+    made = {".html": _html, ".json": _json, ".csv": _csv}
+    if path.suffix.lower() not in made:
+        raise UserError(f"a comparison is written as {', '.join(ENDINGS)}, by the file's ending; this was: {path.name}")
+    records = [read(run) for run in runs]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, made[path.suffix.lower()](records))
+    return path
+
+
+def names_of(records: Sequence[Record]) -> list[str]:
+    """What the columns are called: folders' names, with as much of the path as tells them apart."""
+    parts = [record.folder.resolve().parts for record in records]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(p[-depth:]) for p in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{'/'.join(p)} ({i})" for i, p in enumerate(parts, 1)]
+
+
+def compared(records: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Figures that two runs or more have by the same protocol: `[{"name", "protocol", "values": one a run or None}]`;
+    and the names of those that only one has."""
+    kept: dict[tuple[str, str], list[dict[str, Any] | None]] = {}
+    for number, record in enumerate(records):
+        for figure in record.evaluation:
+            key = (str(figure["name"]), str(figure.get("protocol", "")))
+            kept.setdefault(key, [None] * len(records))[number] = figure
+    shared = {k: v for k, v in kept.items() if sum(f is not None for f in v) > 1}
+    found = [{"name": name, "protocol": protocol, "values": values} for (name, protocol), values in shared.items()]
+    alone = sorted({name for name, protocol in kept if (name, protocol) not in shared})
+    return found, [name for name in alone if name not in {f["name"] for f in found}]
+
+
+def better(name: str) -> str | None:
+    """Whether `low` or `high` is better; None where neither is."""
+    word = name.lower().split("-")[0]
+    if name.lower().startswith(NO_DIRECTION) or "floor" in name.lower():
+        return None
+    return "low" if word in LOWER else "high"
+
+
+def reading(row: dict[str, Any], names: Sequence[str]) -> str:
+    """What a row says, as far as intervals allow."""
+    known = [(f, n) for f, n in zip(row["values"], names, strict=True) if f is not None]
+    way = better(row["name"])
+    if way is None:
+        return "not to be ranked: read it beside that of real pictures"
+    known.sort(key=lambda pair: pair[0]["value"], reverse=way == "high")
+    (best, name), (second, _) = known[:2]
+    if not best.get("interval") or not second.get("interval"):
+        return f"{name} is ahead; without intervals it cannot be told from noise"
+    apart = best["interval"][1] < second["interval"][0] if way == "low" else best["interval"][0] > second["interval"][1]
+    return f"{name} is better" if apart else "too few samples to tell: the intervals overlap"
+
+
+def _rows(found: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of one table each protocol."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for row in found:
+        told = reading(row, names)
+        cells = [{"text": _told(f), "best": f is not None and told == f"{n} is better"} for f, n in _pairs(row, names)]
+        tables.setdefault(row["protocol"], []).append({"name": row["name"], "cells": cells, "reading": told})
+    return [{"protocol": protocol, "rows": rows} for protocol, rows in tables.items()]
+
+
+def _pairs(row: dict[str, Any], names: Sequence[str]) -> list[tuple[dict[str, Any] | None, str]]:
+    return list(zip(row["values"], names, strict=True))
+
+
+def _told(figure: dict[str, Any] | None) -> str:
+    if figure is None:
+        return "-"
+    interval = figure.get("interval")
+    return f"{figure['value']:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval else "")
+
+
+def _curves(records: Sequence[Record], names: Sequence[str]) -> list[str]:
+    """A chart for every figure that two runs or more have logged, one curve a run."""
+    groups: dict[str, dict[str, charts.Points]] = {}
+    for record, name in zip(records, names, strict=True):
+        for figure, points in {**over_time(record.metrics()), **record.curves()}.items():
+            groups.setdefault(figure, {})[name] = points
+    return [charts.chart(curves, figure) for figure, curves in groups.items() if len(curves) > 1]
+
+
+def _grid(record: Record, name: str) -> dict[str, Any]:
+    samples, path = record.grids[-1] if record.grids else (0, None)
+    made = pictures.inline(path, most=HEADLINE_PIXELS) if path else None
+    src, width, height = made or ("", 0, 0)
+    return {"name": name, "samples": samples, "src": src, "width": width, "height": height}
+
+
+def _beside(tables: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
+    keys = dict.fromkeys(key for table in tables for key in table)
+    return [{"name": key, "told": [table.get(key, "") for table in tables]} for key in keys]
+
+
+def _facts(record: Record) -> dict[str, str]:
+    sizes = record.start.get("parameters") or {}
+    speeds = sorted(float(s) for t in record.ticks if (s := t.get("samples_per_second")))
+    told = dict(facts(record)) | {f"parameters of {name}": f"{count:,}" for name, count in sizes.items()}
+    return told | ({"samples a second (median)": f"{speeds[len(speeds) // 2]:,.0f}"} if speeds else {})
+
+
+def _html(records: Sequence[Record]) -> str:
+    from markupsafe import Markup
+
+    names = names_of(records)
+    found, alone = compared(records)
+    settings = _beside([dict(flatten(record.config)) for record in records])
+    return page(
+        "compare.html.j2",
+        names=names,
+        grids=[_grid(record, name) for record, name in zip(records, names, strict=True)],
+        tables=_rows(found, names),
+        alone=alone,
+        charts=[Markup(svg) for svg in _curves(records, names) if svg],  # charts.chart escapes every name
+        facts=_beside([_facts(record) for record in records]),
+        settings=[row for row in settings if len(set(row["told"])) > 1],
+    )
+
+
+def _json(records: Sequence[Record]) -> str:
+    names = names_of(records)
+    found, alone = compared(records)
+    runs = [
+        {"name": n, "folder": str(r.folder), "facts": _facts(r), "figures": r.evaluation, "curves": r.curves()}
+        for n, r in zip(names, records, strict=True)
+    ]
+    told = [{**row, "reading": reading(row, names)} for row in found]
+    return json.dumps({"runs": runs, "compared": told, "not_comparable": alone}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _csv(records: Sequence[Record]) -> str:
+    """A row a figure and run."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["run", "figure", "value", "low", "high", "protocol"])
+    for name, record in zip(names_of(records), records, strict=True):
+        for figure in record.evaluation:
+            low, high = figure.get("interval") or ("", "")
+            writer.writerow([name, figure["name"], figure["value"], low, high, figure.get("protocol", "")])
+    return text.getvalue()

@@ -1,0 +1,91 @@
+"""Runs side by side: what compares and what does not, as a page, as JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gansmith as gs
+from gansmith.errors import RunFolderError, UserError
+from gansmith.report import read
+from gansmith.report.compare import better, compared, names_of, reading, write_comparison
+
+BY = "fashion(n_real=64, n_fake=64)"
+
+
+def figure(name: str, value: float, interval: tuple[float, float] | None = None, protocol: str = BY) -> dict[str, Any]:
+    return {"name": name, "value": value, "interval": interval and list(interval), "protocol": protocol}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two short runs with figures of their own, and a third that was never judged."""
+    place = tmp_path_factory.mktemp("compare")
+    length: dict[str, Any] = {"samples": 192, "batch": 32, "tick": 32, "size": 16, "tell": lambda _: None}
+    made = [
+        gs.train("bundled:fashion-mnist", out=place / name / "run", recipe=gs.GAN(latent=n), seed=n, **length)
+        for n, name in enumerate(("<b>one", "two", "three"), 4)
+    ]
+    told = [
+        [figure("FD", 10.0, (9.0, 11.0)), figure("precision", 0.5, (0.4, 0.6)), figure("recall", 0.1), figure("KD", 1)],
+        [figure("FD", 20.0, (18.0, 22.0)), figure("precision", 0.55, (0.45, 0.65)), figure("recall", 0.2)],
+    ]
+    told[1].append(figure("KD", 2.0, protocol="another way"))
+    for run, figures in zip(made, told, strict=False):
+        (run / "evaluation.json").write_text(json.dumps({"figures": figures}))
+    return made
+
+
+def test_only_figures_of_one_protocol_compare(runs: list[Path]) -> None:
+    found, alone = compared([read(run) for run in runs])
+    assert [row["name"] for row in found] == ["FD", "precision", "recall"]
+    assert [v and v["value"] for v in found[0]["values"]] == [10.0, 20.0, None]
+    assert alone == ["KD"]
+
+
+def test_a_difference_within_the_noise_is_none(runs: list[Path]) -> None:
+    records = [read(run) for run in runs]
+    names = names_of(records)
+    assert len(set(names)) == 3
+    fd, precision, recall = compared(records)[0]
+    assert reading(fd, names) == f"{names[0]} is better"
+    assert "too few samples to tell" in reading(precision, names)
+    assert "without intervals" in reading(recall, names)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [("FID", "low"), ("FD", "low"), ("KID", "low"), ("FID-infinity", "low"), ("recall", "high"), ("LPIPS", None)],
+)
+def test_which_way_is_better(name: str, way: str | None) -> None:
+    assert better(name) == way
+
+
+def test_the_page(runs: list[Path], tmp_path: Path) -> None:
+    text = write_comparison(runs, tmp_path / "c.html").read_text()
+    assert "<b>one" not in text
+    assert "&lt;b&gt;one" in text
+    assert text.count("<img ") == 3
+    assert "too few samples to tell" in text
+    assert "recipe.fields.latent" in text  # a setting that differs
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_json_and_csv(runs: list[Path], tmp_path: Path) -> None:
+    told = json.loads(write_comparison(runs, tmp_path / "c.json").read_text())
+    assert [run["facts"]["seed"] for run in told["runs"]] == ["4", "5", "6"]
+    assert told["not_comparable"] == ["KD"]
+    rows = list(csv.DictReader(write_comparison(runs, tmp_path / "c.csv").read_text().splitlines()))
+    assert len(rows) == 8
+    assert (rows[0]["figure"], rows[0]["low"], rows[0]["high"]) == ("FD", "9.0", "11.0")
+
+
+def test_what_cannot_be_written_or_read(runs: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"\.html, \.json, \.csv"):
+        write_comparison(runs, tmp_path / "c.pdf")
+    with pytest.raises(RunFolderError):
+        write_comparison([runs[0], tmp_path], tmp_path / "c.html")
