@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCORES, OFTEN, SELDOM = 60, 5_000, 25_000  # held-out scores in a run; samples between two at least, and by the clock
-PATIENCE = 12  # scores without a better one end the run
+PATIENCE = 20  # scores without a better one end the run
 Own = TypeVar("Own", bound="Learner")
 
 
