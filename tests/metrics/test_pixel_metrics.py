@@ -14,7 +14,7 @@ from gansmith.metrics.extractors import load_extractor
 from gansmith.metrics.judge import judge
 
 NAMES = ("ms_ssim", "modes", "memorisation", "accuracy_score")
-SETTINGS = {"accuracy_score": {"steps": 15, "batch": 32, "size": 16}, "ms_ssim": {"pairs": 40}}
+SETTINGS = {"accuracy_score": {"steps": 5, "batch": 16, "size": 16}, "ms_ssim": {"pairs": 40}}
 
 
 def garments(start: int, n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -45,7 +45,7 @@ def test_one_pass_feeds_them_all(figures):
     assert wanted | {"accuracy_score", "accuracy_score_real"} <= set(figures)
     assert "37 pairs within classes, 2 scales" in str(figures["ms_ssim"])
     assert "n_held=120, 3 cells" in str(figures["c_t"])
-    assert "15 steps on 16x16" in str(figures["accuracy_score"])
+    assert "5 steps on 16x16" in str(figures["accuracy_score"])
 
 
 def test_figures_have_intervals_around_them_and_floors(figures):
