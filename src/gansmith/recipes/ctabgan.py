@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -246,5 +246,5 @@ def paper(spec: Spec) -> CTABGAN:
 
 def small(spec: Spec) -> CTABGAN:
     """Narrow dense layers, a higher rate that falls and no momentum, no I, G averaged and calibrated."""
-    sizes, rate = {"latent": 64, "width": 128}, Cosine(1e-3, 2e-5, 1_500_000)
-    return CTABGAN(**sizes, lr=rate, beta1=0.0, information=0.0, downstream=0.2, half_life=50_000, calibrate=True)
+    own = CTABGAN(lr=Cosine(1e-3, 2e-5, 1_500_000), beta1=0.0, half_life=50_000, calibrate=True)
+    return replace(own, latent=64, width=128, information=0.0, downstream=0.2)

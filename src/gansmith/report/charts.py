@@ -43,14 +43,15 @@ class Axis:
 
 def chart(series: Mapping[str, Points], title: str) -> str:
     """An SVG figure of one or more curves over the samples seen; an empty string when nothing can be drawn."""
+    colours = {name: f"c{number % COLOURS}" for number, name in enumerate(series)}  # an empty curve keeps its colour
     drawn = {name: thin([p for p in points if math.isfinite(p[1])]) for name, points in series.items()}
     drawn = {name: points for name, points in drawn.items() if points}
     if not drawn:
         return ""
     x_axis, y_axis = axes(list(drawn.values()))
     body = [_grid(x_axis, y_axis)]
-    body += [_curve(points, x_axis, y_axis, i) for i, points in enumerate(drawn.values())]
-    legend = "".join(f'<li class="c{i % COLOURS}">{html.escape(name)}<b></b></li>' for i, name in enumerate(drawn))
+    body += [_curve(points, x_axis, y_axis, colours[name]) for name, points in drawn.items()]
+    legend = "".join(f'<li class="{colours[name]}">{html.escape(name)}<b></b></li>' for name in drawn)
     data = {name: [[x, _short(y), round(x_axis(x), 1), round(y_axis(y), 1)] for x, y in p] for name, p in drawn.items()}
     return (
         f'<figure class="chart" data-curves="{html.escape(json.dumps(data))}">'
@@ -110,8 +111,7 @@ def _grid(x_axis: Axis, y_axis: Axis) -> str:
     return "".join(lines)
 
 
-def _curve(points: Points, x_axis: Axis, y_axis: Axis, number: int) -> str:
-    colour = f"c{number % COLOURS}"
+def _curve(points: Points, x_axis: Axis, y_axis: Axis, colour: str) -> str:
     if len(points) == 1:
         x, y = points[0]
         return f'<circle class="dot {colour}" cx="{x_axis(x):.1f}" cy="{y_axis(y):.1f}" r="3.5"/>'

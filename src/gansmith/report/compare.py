@@ -57,7 +57,7 @@ def compared(records: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]
     and the names of those that only one has."""
     kept: dict[tuple[str, str], list[dict[str, Any] | None]] = {}
     for number, record in enumerate(records):
-        for figure in record.evaluation:
+        for figure in (f for f in record.evaluation if not str(f["name"]).endswith("-floor")):
             key = (str(figure["name"]), str(figure.get("protocol", "")))
             kept.setdefault(key, [None] * len(records))[number] = figure
     shared = {k: v for k, v in kept.items() if sum(f is not None for f in v) > 1}
@@ -69,7 +69,7 @@ def compared(records: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]
 def better(name: str) -> str | None:
     """Whether `low` or `high` is better; None where neither is."""
     word = name.lower().split("-")[0]
-    if name.lower().startswith(NO_DIRECTION) or "floor" in name.lower():
+    if name.lower().startswith(NO_DIRECTION):
         return None
     return "low" if word in LOWER else "high"
 
@@ -115,7 +115,8 @@ def _curves(records: Sequence[Record], names: Sequence[str]) -> list[str]:
     for record, name in zip(records, names, strict=True):
         for figure, points in {**over_time(record.metrics()), **record.curves()}.items():
             groups.setdefault(figure, {})[name] = points
-    return [charts.chart(curves, figure) for figure, curves in groups.items() if len(curves) > 1]
+    shared = {figure: curves for figure, curves in groups.items() if len(curves) > 1}
+    return [charts.chart({n: curves.get(n, []) for n in names}, figure) for figure, curves in shared.items()]
 
 
 def _grid(record: Record, name: str) -> dict[str, Any]:
