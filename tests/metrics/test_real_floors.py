@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gansmith.metrics.base import Rows, Seen
-from gansmith.metrics.floors import Halver, floor_of, halves
+from gansmith.metrics.floors import StreamedFloor, floor_of, halves
 from gansmith.metrics.images.fid import FID
 from gansmith.metrics.images.vendi import Vendi
 
@@ -65,11 +65,26 @@ def test_halves_are_disjoint_random_and_whole():
     assert one.features[:, 0].tolist() != list(range(4))
 
 
-def test_pixels_fall_to_one_side_or_the_other():
-    halver = Halver(Brightness(), seed=0)
+def noise(seed: int) -> Seen:
+    random = torch.Generator().manual_seed(seed)
+    return Seen(torch.zeros(40, 1), torch.randint(0, 256, (40, 6, 6, 1), dtype=torch.uint8, generator=random))
+
+
+def test_streamed_pictures_fall_to_one_side_or_the_other():
+    floor = StreamedFloor(Brightness(), seed=0, spare=False)
     for i in range(10):
-        pixels = torch.randint(0, 256, (40, 6, 6, 1), dtype=torch.uint8, generator=torch.Generator().manual_seed(i))
-        halver.add(Seen(torch.zeros(40, 1), pixels))
-    assert sum(halver.counts.values()) == 400
-    assert 150 < halver.counts["fake"] < 250
-    assert abs(halver.metric.compute()["brightness"]) < 6
+        floor.add(noise(i), "real", 0)
+        floor.add(noise(i), "fake", 0)
+    assert sum(floor.counts.values()) == 400
+    assert 150 < floor.counts["fake"] < 250
+    assert abs(floor.metric.compute()["brightness"]) < 6
+    assert floor.what == "two halves of the real pictures"
+
+
+def test_streamed_spare_pictures_stand_for_as_many_fakes():
+    floor = StreamedFloor(Brightness(), seed=0, spare=True)
+    floor.add(noise(0), "real", 0)
+    for i in (1, 2, 3):
+        floor.add(noise(i), "spare", 90)
+    assert floor.counts == {"real": 40, "fake": 90}
+    assert floor.what == "other real pictures"

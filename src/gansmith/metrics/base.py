@@ -145,6 +145,8 @@ class Metric(Protocol):
         `remarks() -> dict[str, str]`: of a figure, what must be said of its bias, as the rest of a sentence.
         `doubt() -> dict[str, float]`: what a figure may be wrong by, with its sign, beyond its spread.
         `bounds: ClassVar[Mapping[str, tuple[float, float]]]`: of a figure, its least and its largest value.
+        `compared_as: ClassVar[str]`: the metric by which two models are compared in its stead, as its own bias differs
+            between models; empty where there is none.
         `higher: ClassVar[frozenset[str]]`: figures that are better when higher; all others are better when lower.
         `titles: ClassVar[Mapping[str, tuple[str, str]]]`: how a figure is printed when Inception's published weights
             took the features, and when anything else did: `{"fid": ("FID", "FD")}`.

@@ -15,6 +15,8 @@ from .base import Metric, Seen, Side
 from .onepass import rows
 
 Sides = dict[Side, Seen]
+HALVES = "two halves of the real pictures"
+OTHERS = "other real pictures"
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ def _sides(metric: Metric, kept: Mapping[str, Seen], n_fake: int, seed: int) -> 
         one, other = halves(kept["held"], seed)
         return {"real": real, "fake": one, "held": other}, "half of the held-out pictures"
     if "spare" in kept and len(kept["spare"]) >= n_fake:
-        return {"real": real, "fake": _first(kept["spare"], n_fake)}, "other real pictures"
+        return {"real": real, "fake": _first(kept["spare"], n_fake)}, OTHERS
     one, other = halves(real, seed)
-    return {"real": one, "fake": other}, "two halves of the real pictures"
+    return {"real": one, "fake": other}, HALVES
 
 
 def halves(seen: Seen, seed: int) -> tuple[Seen, Seen]:
@@ -77,32 +79,41 @@ def _first(seen: Seen, n: int) -> Seen:
     return rows(seen, torch.arange(min(n, len(seen))))
 
 
-class Halver:
-    """The floor of a metric that must see pixels, which are not kept: each real picture falls to one side or the other.
+class StreamedFloor:
+    """The floor of a metric that sees every picture, of which not all are kept (nor any pixels).
+
+    Each real picture falls to one side or the other; or all to the real side, where spare ones make the other.
 
     Args:
         metric: a fresh one.
         seed: of the sides.
+        spare: whether there are spare real pictures.
     """
 
-    def __init__(self, metric: Metric, seed: int) -> None:
-        self.metric = metric
+    def __init__(self, metric: Metric, seed: int, *, spare: bool) -> None:
+        self.metric, self._spare = metric, spare
         self.counts: dict[Side, int] = {"real": 0, "fake": 0}
         self._random = torch.Generator().manual_seed(seed)
-        self._twofold = "real" in metric.sides
-
-    def add(self, seen: Seen) -> None:
-        """Takes a batch of real pictures in."""
-        fake = torch.rand(len(seen), generator=self._random) < 0.5 if self._twofold else torch.ones(len(seen)).bool()
-        for side, index in self._split(fake).items():
-            if len(index):
-                self.metric.update(rows(seen, index), side)
-                self.counts[side] += len(index)
-
-    @staticmethod
-    def _split(fake: torch.Tensor) -> dict[Side, torch.Tensor]:
-        return {"real": (~fake).nonzero()[:, 0], "fake": fake.nonzero()[:, 0]}
+        self._alone = "real" not in metric.sides
 
     @property
     def what(self) -> str:
-        return "two halves of the real pictures" if self._twofold else "the real pictures"
+        """Which real pictures stand for the generated ones, in words."""
+        return "the real pictures" if self._alone else OTHERS if self._spare else HALVES
+
+    def add(self, seen: Seen, side: str, n_fake: int) -> None:
+        """Takes in a batch of `real` or of `spare`, of which no more count than there are fakes."""
+        if side == "spare":
+            room = n_fake - self.counts["fake"] if self._spare and not self._alone else 0
+            self._feed(_first(seen, max(0, room)), "fake")
+        elif side == "real":
+            fake = torch.full((len(seen),), self._alone)
+            if not self._alone and not self._spare:
+                fake = torch.rand(len(seen), generator=self._random) < 0.5
+            self._feed(rows(seen, (~fake).nonzero()[:, 0]), "real")
+            self._feed(rows(seen, fake.nonzero()[:, 0]), "fake")
+
+    def _feed(self, seen: Seen, side: Side) -> None:
+        if len(seen):
+            self.metric.update(seen, side)
+            self.counts[side] += len(seen)

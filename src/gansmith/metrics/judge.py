@@ -21,7 +21,7 @@ from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side
 from .bootstrap import interval, resampled
 from .extractors import figure_name
 from .featurecache import Progress, remembered
-from .floors import Floor, Halver, floor_of, halves
+from .floors import Floor, StreamedFloor, floor_of, halves
 from .functional import FrechetReference, frechet_distance, moments, precision_recall
 from .kept import LIMIT, Kept
 from .onepass import Part, wants
@@ -90,7 +90,7 @@ def judge(
     if wanted.held and held is None:
         asking = ", ".join(name for name, metric in fed.items() if "held" in metric.needs)
         raise ConfigError(f"{asking} needs real pictures that training never saw; give them as held=")
-    run = _Run(fed, extractor, split, seed, intervals, limit, floors=fresh if floor else {})
+    run = _Run(fed, extractor, split, seed, intervals, limit, fresh if floor else {}, spare is not None)
     run.take("real", remembered(real, extractor, wanted, "real", key=real_key, folder=cache, progress=progress))
     for side, parts in {"fake": fake, "held": held if wanted.held else None, "spare": spare}.items():
         if parts is not None:
@@ -109,12 +109,15 @@ class _Run:
     intervals: bool
     limit: int
     floors: dict[str, partial[Metric]]
+    spare: bool
     kept: dict[str, Kept] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        needs = {name: self.fed[name].needs for name in self.floors}
-        halved = [name for name, need in needs.items() if "pixels" in need and "held" not in need]
-        self.halvers = {name: Halver(self.floors[name](), self.seed) for name in halved}
+        self.streamed = {
+            name: StreamedFloor(new(), self.seed, spare=self.spare)
+            for name, new in self.floors.items()
+            if _streams(m := self.fed[name]) and "held" not in m.needs and ("pixels" in m.needs or "real" in m.sides)
+        }
 
     def take(self, side: str, parts: Iterator[Seen]) -> None:
         """Feeds one side; what can only be computed from rows is fed afterwards, from what was kept."""
@@ -124,9 +127,8 @@ class _Run:
             for metric in self.fed.values():
                 if _streams(metric) and side != "spare":
                     metric.update(seen, _side(side))
-            if side == "real":
-                for halver in self.halvers.values():
-                    halver.add(seen)
+            for floor in self.streamed.values():
+                floor.add(seen, side, self.kept["fake"].count if "fake" in self.kept else 0)
         for metric in self.fed.values():
             if not _streams(metric) and side != "spare" and kept.count:
                 metric.update(kept.sample(), _side(side))
@@ -145,8 +147,8 @@ class _Run:
 
     def _floors(self, metric: Metric) -> list[Figure]:
         """The same metric of real pictures on every side; none where they are too few."""
-        if (halver := self.halvers.get(metric.name)) is not None:
-            return self._halved(halver)
+        if (streamed := self.streamed.get(metric.name)) is not None:
+            return self._of_streamed(streamed)
         kept = {side: k.sample() for side, k in self.kept.items() if side != "fake" and k.count}
         if metric.name not in self.floors or "pixels" in metric.needs or "real" not in kept:
             return []
@@ -159,13 +161,13 @@ class _Run:
         by = self._protocol(counts.get("real", 0), counts["fake"], f"{self.split}/{self.split}")
         return [_as_floor(f, floor.what) for f in _measured(floor.metric, None, {}, by, self.extractor, self.seed)]
 
-    def _halved(self, halver: Halver) -> list[Figure]:
-        by = self._protocol(halver.counts["real"], halver.counts["fake"], f"{self.split}/{self.split}")
+    def _of_streamed(self, floor: StreamedFloor) -> list[Figure]:
+        by = self._protocol(floor.counts["real"], floor.counts["fake"], f"{self.split}/{self.split}")
         try:
-            found = _measured(halver.metric, None, {}, by, self.extractor, self.seed)
+            found = _measured(floor.metric, None, {}, by, self.extractor, self.seed)
         except DataError:
             return []
-        return [_as_floor(f, halver.what) for f in found]
+        return [_as_floor(f, floor.what) for f in found]
 
     def _count(self, metric: Metric, side: str) -> int:
         """How many pictures of a side the metric's figures rest on."""

@@ -26,6 +26,7 @@ class ClassFID(Streaming):
     name: ClassVar[str] = "class_fid"
     needs: ClassVar[frozenset[str]] = frozenset({"features", "labels"})
     states: ClassVar[dict[str, Reduction]] = {s: "cat" for side in SIDES for s in (side, f"{side}_labels")}
+    compared_as: ClassVar[str] = ""
     titles: ClassVar[Mapping[str, tuple[str, str]]] = {"class_fid": ("class-FID", "class-FD")}
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"class_fid": (0.0, math.inf)}
 

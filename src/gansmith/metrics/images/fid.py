@@ -21,6 +21,7 @@ class FID(FrechetSums):
     """Fréchet distance of the extractor's features, [0, inf), 0 for equal moments; biased upwards by about c / n."""
 
     name: ClassVar[str] = "fid"
+    compared_as: ClassVar[str] = "fid_infinity"
     titles: ClassVar[Mapping[str, tuple[str, str]]] = {"fid": ("FID", "FD")}
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"fid": (0.0, math.inf)}
 

@@ -59,7 +59,7 @@ class KID(Rows):
 
 
 def _projected(rows: Tensor, others: Tensor) -> Tensor:
-    own, across = (cubic_means(rows, x[:: max(1, len(x) // COLUMNS)]) for x in (rows, others))
+    own, across = (cubic_means(rows, x[:: -(-len(x) // COLUMNS)]) for x in (rows, others))
     return 2 * (own - own.mean() - across + across.mean())
 
 

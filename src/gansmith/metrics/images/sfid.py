@@ -20,6 +20,7 @@ class SFID(FrechetSums):
 
     name: ClassVar[str] = "sfid"
     needs: ClassVar[frozenset[str]] = frozenset({"head:spatial"})
+    compared_as: ClassVar[str] = ""
     titles: ClassVar[Mapping[str, tuple[str, str]]] = {"sfid": ("sFID", "sFD")}
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"sfid": (0.0, math.inf)}
 
