@@ -90,10 +90,8 @@ def _duplicates(seen: Look) -> Iterator[Finding]:
         advice = "Keep one of each: what is there several times is learnt by heart sooner."
         yield Finding("duplicates", _graded(seen.identical, n), text, advice)
     if seen.alike:
-        text = (
-            f"{share(seen.alike, n)} of the pictures look like another: the same in another size, compression or light."
-        )
-        advice = "Look at the groups; keep one of each where they are copies."
+        text = f"{share(seen.alike, n)} of the pictures look like another, as copies in another size or compression do."
+        advice = "Keep one of each copy; but small, simple pictures may look alike without being copies."
         yield Finding("duplicates", _graded(seen.alike, n), text, advice)
 
 
