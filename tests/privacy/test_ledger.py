@@ -87,6 +87,17 @@ def test_json_both_ways_and_a_table() -> None:
     assert len({len(row) for row in ledger.rows()}) == 1
 
 
+def test_equal_expenses_beside_one_another_share_a_row() -> None:
+    ledger = Ledger(2.0, 1e-5)
+    for name in ("age", "pay", "size"):
+        ledger.charge(f"histogram of {name}", "gaussian", noise=50.0)
+    ledger.charge("histogram of weight", "gaussian", noise=60.0)
+    ledger.charge("counts of sex", "gaussian", noise=60.0)
+    whats = [row[0] for row in ledger.rows(folded=True)]
+    assert whats[1:-1] == ["histogram of age and 2 more, each", "histogram of weight", "counts of sex"]
+    assert len(ledger.rows()) == 7
+
+
 def test_the_promise_in_plain_words() -> None:
     ledger = Ledger(1.0, 1e-5)
     ledger.charge("votes", "votes", noise=40.0, queries=10)

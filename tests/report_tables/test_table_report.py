@@ -40,6 +40,7 @@ LEDGER = {
     "delta": 1e-5,
     "spent": 0.97,
     "audited": 0.4,
+    "promise": "Nobody <knows>.",
     "entries": [{"what": "bounds of <age>", "epsilon": 0.1, "delta": 0.0, "note": "exponential mechanism"}],
 }
 
@@ -121,12 +122,26 @@ def test_a_private_table_without_use_is_named_so() -> None:
         ({}, "pass"),
         ({"audited": 1.7}, "fail"),
         ({"spent": 1.2}, "fail"),
+        ({"secure": False}, "fail"),
+        ({"secure": True}, "pass"),
         ({"audited": None}, "not measured"),
         ({"audited": {"epsilon": 0.3, "confidence": 0.95}}, "pass"),
     ],
 )
 def test_the_promise_is_held_against_expenses_and_audit(change: dict[str, Any], outcome: str) -> None:
-    assert outcome_of(decide(judged(), LEDGER | change), "The promise") == outcome
+    name = "The audit" if "audited" in change else "The promise"
+    assert outcome_of(decide(judged(), LEDGER | change), name) == outcome
+
+
+def test_the_verdict_speaks_of_the_promise() -> None:
+    said = decide(judged(), LEDGER).sentence
+    assert "differential privacy with epsilon 1, of which its ledger says that 0.97 was spent" in said
+    assert "outside of that budget" in said, "the report itself is not private"
+    assert "no audit" not in said
+    assert "the audit of that promise" in decide(judged(), LEDGER | {"audited": None}).sentence
+    broken = decide(judged(), LEDGER | {"secure": False})
+    assert broken.outcome == "refuse"
+    assert "the promise of differential privacy" in broken.sentence
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +217,7 @@ def test_the_page_stands_alone_and_tells_the_truth(small: Any, tmp_path: Path) -
     assert data["verdict"]["outcome"] == "refuse"
     assert TableJudgement.from_json(data["judgement"]).figures == judgement.figures
     assert data["ledger"]["audited"] == 0.4
+    assert "Nobody <knows>." in text, "the promise, in words"
 
 
 def test_a_page_with_little_to_tell_is_written_all_the_same(small: Any, tmp_path: Path) -> None:

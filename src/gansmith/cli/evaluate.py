@@ -29,7 +29,7 @@ METRICS = ("fid", "kid", "precision_recall")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the generated pictures.")
 @click.option("--test", help="Tables: real rows that were never trained on.  [default: those that the run held out]")
 @click.option("--target", metavar="COLUMN", help="Tables: the column that models learn to predict.")
-@click.option("--out", type=click.Path(path_type=Path), help="Tables: the report.  [default: quality.html in the run]")
+@click.option("--out", type=click.Path(path_type=Path), help="Tables: the report.  [default: in the run, or beside the model]")
 @from_file
 @debug
 def command(
@@ -50,9 +50,9 @@ def command(
     Every figure is printed with the protocol it was measured by; figures of different protocols do not compare.
     """
     from ..data.tables_read import is_table
-    from ..pipelines.tables.store import is_table_run
+    from ..pipelines.tables.models import is_table_model
 
-    if is_table_run(run) or is_table(run):
+    if is_table_model(run) or is_table(run):
         table_rows(run, data, test, target, seed, out, recipe)
         return
     if test or target or out:
@@ -99,6 +99,8 @@ def table_rows(
         say(f"      {figure.protocol}")
     for name, reason in found.judgement.missing.items():
         say(f"\nnot measured: {name}, as {reason}")
+    if found.ledger is not None:
+        say(f"\n{found.ledger.promise()}")
     say(f"\nwrote {found.report}: read it for what the figures mean, and for the verdict")
 
 

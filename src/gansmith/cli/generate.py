@@ -43,9 +43,9 @@ def command(
     recipe: str | None,
 ) -> None:
     """Make new examples with a trained run: a file each and one grid beside the folder, or the rows of a table."""
-    from ..pipelines.tables.store import is_table_run
+    from ..pipelines.tables.models import is_table_model
 
-    if is_table_run(run):
+    if is_table_model(run):
         if label or truncation:
             raise click.UsageError("--label and --truncation are for pictures; rows are asked for with --where")
         rows(run, number, seed, wheres, out, for_spreadsheets, overwrite, export, recipe)
@@ -90,9 +90,9 @@ def rows(
     export: Path | None,
     recipe: str | None,
 ) -> None:
-    from ..pipelines.tables.synthesizer import TableSynthesizer
+    from ..pipelines.tables.models import load_table_model
 
-    model = TableSynthesizer.load(run, recipe=recipe)
+    model = load_table_model(run, recipe)
     if export:
         say(f"packed the synthesizer into {model.save(export)}")
         return

@@ -47,6 +47,7 @@ class Above(click.ParamType):  # type: ignore[type-arg]
 
 
 COUNT, ABOVE = Count(), Above()
+UNIT = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 def debug(command: F) -> F:

@@ -39,9 +39,11 @@ def command(
     if samples and minutes:
         raise click.UsageError("the length of a run is either --samples or --minutes: give one of them", ctx)
     from ..pipelines.resume import resume
+    from ..pipelines.tables.models import refuse_resume
     from ..pipelines.tables.store import is_table_run
 
     hush_launcher()
+    refuse_resume(run)
     if is_table_run(run):
         if devices or micro:
             raise click.UsageError("--devices and --micro are for pictures so far; this run is of a table", ctx)

@@ -6,10 +6,15 @@ import logging
 import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..pipelines.processes import first_process
+
+if TYPE_CHECKING:
+    from ..tabular.schema import Schema
 
 WIDEST = 120
 
@@ -44,3 +49,18 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
         start = "".join(f"{cell:<{width}}  " for cell, width in zip(line, widths, strict=False))
         text = textwrap.fill(line[-1], room, break_long_words=False).replace("\n", "\n" + " " * indent)
         say(click.style(start + text, dim=True) if header and number == 0 else start + text)
+
+
+def write_schema(schema: Schema, path: Path) -> Path:
+    """Writes the schema of a table.
+
+    Raises:
+        UserError: a file is there already.
+    """
+    from ..errors import UserError
+    from ..tabular.schemafile import save_schema
+
+    if path.exists():
+        raise UserError(f"{path} is there already, and nothing is overwritten; choose another name for --save-schema")
+    save_schema(schema, path)
+    return path

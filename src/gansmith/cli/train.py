@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import ABOVE, COUNT, debug, overrides
-from .show import hush_launcher, say, table, warn
+from . import private
+from .options import ABOVE, COUNT, UNIT, debug, overrides
+from .show import hush_launcher, say, table, warn, write_schema
 
 if TYPE_CHECKING:
     from ..pipelines.prepare import Prepared
@@ -46,6 +47,12 @@ if TYPE_CHECKING:
 @click.option(
     "--holdout", type=click.FloatRange(0, 0.9), default=0.1, show_default=True, help="Tables: rows to judge by."
 )
+@click.option("--epsilon", type=ABOVE, help="Tables: keep differential privacy, within this budget.")
+@click.option("--delta", type=UNIT, help="With --epsilon: the chance that it fails.  [default: 1 / rows^1.1]")
+@click.option(
+    "--stated", type=click.Path(path_type=Path), help="With --epsilon: a YAML file of what you know of columns."
+)
+@click.option("--preparation", type=UNIT, default=0.2, show_default=True, help="With --epsilon: its share for columns.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME]")
 @click.option("--overwrite", is_flag=True, help="Replace the run that is there.")
 @click.option("--from", "start_from", type=click.Path(path_type=Path), help="Begin with the weights of this run.")
@@ -69,20 +76,27 @@ def command(
     \b
     gansmith train photos/ --out runs/photos
     gansmith train patients.csv --out runs/patients
+    gansmith train patients.csv --epsilon 1 --stated stated.yaml --out models/patients
     gansmith train photos/ --recipe dcgan --size 64 --minutes 30 recipe.latent=128
     """
     changes = overrides(fields, [name for option in ctx.command.params for name in option.opts])
+    private.check(ctx)
+    if settings["epsilon"] is not None:
+        private.train(ctx, data, changes, {**settings, "dry_run": dry_run, "save_schema": save_schema})
+        return
+    for name in private.OWN:
+        del settings[name]
     if settings["samples"] and settings["minutes"]:
         raise click.UsageError("the length of a run is either --samples or --minutes: give one of them", ctx)
     from ..pipelines import train as pipeline
-    from ..pipelines.tables.store import is_table_run
+    from ..pipelines.tables.store import is_table_run, schema_of
 
     hush_launcher()
 
     def tell(prepared: Prepared) -> None:
         show(prepared)
         if save_schema is not None:
-            say(f"wrote {write_schema(prepared, save_schema)}\n")
+            say(f"wrote {write_schema(schema_of(prepared.about), save_schema)}\n")
 
     settings["constraints"] = settings["constraints"] or ()
     run = pipeline.train(data, **settings, dry_run=dry_run, changes=changes, tell=tell)
@@ -92,22 +106,6 @@ def command(
     say(f"done. The run is in {run}; its report is {run / 'report.html'}")
     asked = ["-n", "1000", "--out", "synthetic.csv"] if is_table_run(run) else ["-n", "64", "--out", "samples"]
     say(f"next: {shlex.join(['gansmith', 'generate', str(run), *asked])}")
-
-
-def write_schema(prepared: Prepared, path: Path) -> Path:
-    """Writes the schema of the table.
-
-    Raises:
-        UserError: the data are no table, or a file is there already.
-    """
-    from ..errors import UserError
-    from ..pipelines.tables.store import schema_of
-    from ..tabular.schemafile import save_schema
-
-    if path.exists():
-        raise UserError(f"{path} is there already, and nothing is overwritten; choose another name for --save-schema")
-    save_schema(schema_of(prepared.about), path)
-    return path
 
 
 def show(prepared: Prepared) -> None:

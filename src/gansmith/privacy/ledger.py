@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from ..errors import ConfigError, did_you_mean
@@ -186,12 +186,17 @@ class Ledger:
                 return math.inf
         return accounting.gaussian_epsilon(math.sqrt(squares), delta)
 
-    def rows(self) -> list[tuple[str, ...]]:
-        """The table, head first: what, mechanism, parameters, sensitivity, epsilon alone, delta, note."""
+    def rows(self, *, folded: bool = False) -> list[tuple[str, ...]]:
+        """The table, head first: what, mechanism, parameters, sensitivity, epsilon alone, delta, note.
+
+        Args:
+            folded: equal expenses for columns beside one another share a row.
+        """
         head = ("what", "mechanism", "parameters", "sensitivity", "epsilon alone", "delta", "note")
+        entries = fold_alike(asdict(e) for e in self.entries) if folded else [(e.what, asdict(e)) for e in self.entries]
         body = [
             (
-                e.what,
+                what,
                 e.mechanism,
                 ", ".join(f"{k} {v:.4g}" for k, v in e.parameters.items()),
                 e.sensitivity,
@@ -199,7 +204,7 @@ class Ledger:
                 f"{e.delta:.1e}" if e.delta else "0",
                 e.note,
             )
-            for e in self.entries
+            for what, e in ((what, Entry(**entry)) for what, entry in entries)
         ]
         return [head, *body, ("together", "", "", "", f"{self.spent():.4f}", f"{self.delta:.1e}", self._budget())]
 
@@ -261,3 +266,19 @@ def undone(played: Sequence[range]) -> str:
 
 def _few_digits(number: float) -> str:
     return f"{number:,.0f}" if 100 <= number < 1e9 else f"{number:.3g}"
+
+
+def fold_alike(entries: Iterable[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Expenses (as JSON has them) with what they went on; of those in a row that differ in their column alone, the
+    first, as `histogram of age and 7 more, each`."""
+
+    def kind(entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        rest = {name: value for name, value in entry.items() if name != "what"}
+        return str(entry.get("what", "")).partition(" of ")[0], rest
+
+    found = []
+    for _, group in groupby(entries, kind):
+        first, *more = group
+        what = str(first.get("what", ""))
+        found.append((f"{what} and {len(more)} more, each" if more else what, first))
+    return found

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from ...data.tables_read import is_table, open_table
 from ...errors import DataError, RunFolderError
 from ...metrics.tables import TableJudgement, judge_table
+from ...privacy.ledger import Ledger
+from ...privacy.prepare import bare
 from ...report.tables import write_table_report
 from ...tabular.schema import Schema
 from ...training.folder import QUALITY
 from ..paths import readable
-from .store import is_table_run
-from .synthesizer import TableSynthesizer
+from .models import is_table_model, load_table_model
+from .private import PrivateTableSynthesizer
+from .private_store import is_private
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,10 +33,12 @@ class TableEvaluation:
     Attributes:
         judgement: the figures.
         report: the HTML file; its figures lie beside it as JSON.
+        ledger: of a private model, whose promise the report holds; None of others.
     """
 
     judgement: TableJudgement
     report: Path
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class _Sides:
     schema: Schema
     target: str | None
     about: dict[str, Any]
+    ledger: Ledger | None = None
 
 
 def evaluate_table(
@@ -70,7 +76,8 @@ def evaluate_table(
         target: the column that models learn to predict; the run's when left out.
         n: synthetic rows to judge; as many as there are real ones, MOST at most.
         seed: of the rows made, and of every draw.
-        out: the report; `quality.html` in the run's folder when left out, or beside a file of synthetic rows.
+        out: the report; `quality.html` in the run's folder when left out, or beside a file of synthetic rows or a
+            private model.
         baselines: whether simple generators are judged too.
         recipe: needed for a run with a recipe of your own.
 
@@ -78,7 +85,7 @@ def evaluate_table(
         UserError: nothing there, no real rows named, columns that differ.
     """
     made = Path(made)
-    sides = _of_model(made, data, n, seed, recipe) if is_table_run(made) else _of_file(made, data, n)
+    sides = _of_model(made, data, n, seed, recipe) if is_table_model(made) else _of_file(made, data, n)
     test = sides.test if test is None else open_table(test, schema=sides.schema).frame()
     judgement = judge_table(
         sides.real,
@@ -90,22 +97,45 @@ def evaluate_table(
         seed=seed,
         progress=progress,
     )
-    path = Path(out) if out else made / QUALITY if made.is_dir() else made.with_suffix(".quality.html")
-    return TableEvaluation(
-        judgement, write_table_report(path, judgement, sides.real, sides.fake, sides.schema, about=sides.about)
-    )
+    path = Path(out) if out else _place(made)
+    ledger = sides.ledger.to_json() if sides.ledger else None
+    report = write_table_report(path, judgement, sides.real, sides.fake, sides.schema, ledger=ledger, about=sides.about)
+    return TableEvaluation(judgement, report, sides.ledger)
+
+
+def _place(made: Path) -> Path:
+    """Where the report goes: into a run, and beside a file of rows; beside a private model, too, as whoever gets that
+    must not get the report, which looks at the real rows."""
+    if is_private(made):
+        made = made.resolve() if made.name in ("", "..") else made
+        return made.with_name(f"{made.name}.{QUALITY}")
+    return made / QUALITY if made.is_dir() else made.with_suffix(f".{QUALITY}")
 
 
 def _of_model(path: Path, data: Any, n: int | None, seed: int, recipe: str | None) -> _Sides:
     """Rows drawn from a model; what it held out is told from what it learnt."""
-    model = TableSynthesizer.load(path, recipe=recipe)
+    model = load_table_model(path, recipe)
     given = data if data is not None else model.data_
     if given is None:
         raise DataError(f"say which rows are the real ones: gansmith evaluate {path} --data REAL.csv")
+    if isinstance(model, PrivateTableSynthesizer):
+        return _of_private(model, given, n, seed)
     real, held = model.split(given)
     fake = model.sample(min(n or len(real), MOST), seed=seed)
-    about = {"recipe": model.generator_.name, "data": readable(Path(given)) if isinstance(given, str | Path) else ""}
-    return _Sides(real[:MOST], fake, held, model.schema_, model.target, about)
+    return _Sides(real[:MOST], fake, held, model.schema_, model.target, _about(model.generator_.name, given))
+
+
+def _of_private(model: PrivateTableSynthesizer, data: Any, n: int | None, seed: int) -> _Sides:
+    """Rows drawn from a private model, which learnt all rows and held out none. What it knows of the columns is noisy,
+    so they are read anew from the real rows, in its kinds."""
+    table = open_table(data, schema=Schema(tuple(map(bare, model.schema_))))
+    fake = model.sample(min(n or table.rows, MOST), seed=seed)
+    about = _about(model.generator_.name, data)
+    return _Sides(table.frame()[:MOST], fake, None, table.schema, model.target, about, model.ledger_)
+
+
+def _about(recipe: str, data: Any) -> dict[str, Any]:
+    return {"recipe": recipe, "data": readable(Path(data)) if isinstance(data, str | Path) else ""}
 
 
 def _of_file(path: Path, data: Any, n: int | None) -> _Sides:
@@ -118,5 +148,5 @@ def _of_file(path: Path, data: Any, n: int | None) -> _Sides:
         raise DataError(f"wanted a run, or a table of synthetic rows (.csv, .tsv, .parquet), not: {path}")
     table = open_table(data)
     fake = open_table(path, schema=table.schema).frame()
-    about = {"recipe": f"rows of {path.name}", "data": readable(Path(data)) if isinstance(data, str | Path) else ""}
+    about = _about(f"rows of {path.name}", data)
     return _Sides(table.frame()[:MOST], fake[: n or MOST], None, table.schema, None, about)

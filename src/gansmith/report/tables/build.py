@@ -12,6 +12,7 @@ from ...config import write_text
 from ...errors import DataError
 from ...metrics.tables import TableFigure, TableJudgement
 from ...metrics.tables.columns import align
+from ...privacy.ledger import fold_alike
 from ...tabular.schema import Schema
 from . import marginals, plots, verdict
 
@@ -85,7 +86,7 @@ def write_table_report(
         real, fake: the same tables, for the charts; only counts of their values are shown.
         schema: what the columns are.
         ledger: of a differentially private generator: `entries` (each `what`, `epsilon`, `delta`, `note`), the claimed
-            `epsilon` and `delta`, `spent`, and `audited`, the lower bound that an audit measured.
+            `epsilon` and `delta`, `spent`, and `audited`, the lower bound that an audit measured; `Ledger.to_json`.
         about: what else to say: `title`, `data`, `recipe`, `command`, `notes` (a list), anything as text.
 
     Returns:
@@ -312,6 +313,7 @@ def promise(ledger: Mapping[str, Any] | None) -> dict[str, Any] | None:
     delta = ledger.get("delta")
     return {
         "rows": list(_entries(entries)),
+        "sentence": str(ledger.get("promise") or ""),
         "claimed": _said(claimed),
         "spent": _said(spent),
         "audited": _said(audited),
@@ -320,15 +322,18 @@ def promise(ledger: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _said(epsilon: float | None) -> str:
-    return "" if epsilon is None else f"{epsilon:.3g}"
+    return "" if epsilon is None else f"{epsilon:.4g}"
 
 
-def _entries(entries: list[Any] | tuple[Any, ...]) -> Iterator[tuple[str, str, str, str]]:
+def _entries(entries: list[Any] | tuple[Any, ...]) -> Iterator[tuple[str, ...]]:
+    """What, how, epsilon, delta and note of each expense."""
     for entry in entries:
         if not isinstance(entry, Mapping):
             raise DataError(
                 f"an entry of a privacy ledger is a mapping with what, epsilon, delta, note; got: {entry!r}"
             )
+    for what, entry in fold_alike(entries):
         epsilon, delta = float(entry.get("epsilon") or 0), float(entry.get("delta") or 0)
-        note = str(entry.get("note") or "")
-        yield str(entry.get("what", "")), f"{epsilon:.4f}", f"{delta:.1e}" if delta else "0", note
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in (entry.get("parameters") or {}).items())
+        how = f"{entry.get('mechanism') or ''}{': ' if numbers else ''}{numbers}"
+        yield what, how, f"{epsilon:.4f}", f"{delta:.1e}" if delta else "0", str(entry.get("note") or "")

@@ -69,11 +69,11 @@ def decide(judgement: TableJudgement, ledger: Mapping[str, Any] | None = None) -
         ledger: `epsilon` (claimed), `delta`, `spent`, `audited` (the lower bound that an audit measured) and `entries`;
             None when the generator promises no differential privacy.
     """
-    criteria = (*privacy(judgement), promise(ledger), *use(judgement))
+    criteria = (*privacy(judgement), *promise(ledger), *use(judgement))
     failed = [c for c in criteria if c.outcome == "fail"]
     open_ = [c for c in criteria if c.outcome == "not measured" and c.required and c.group == "privacy"]
     unasked = [c for c in criteria if c.outcome == "not measured" and not (c.required and c.group == "privacy")]
-    known = f" Not measured: {_names(unasked)}." if unasked else ""
+    known = (f" Not measured: {_names(unasked)}." if unasked else "") + promised(ledger)
     risks, short = ([c for c in failed if c.group == group] for group in ("privacy", "use"))
     if short and (risks or open_):
         known = f" In use it falls short: {_names(short)}.{known}"
@@ -159,20 +159,37 @@ def _told(figure: TableFigure) -> str:
     return f"{figure.value:.3f} ({low:.3f} to {high:.3f})"
 
 
-def promise(ledger: Mapping[str, Any] | None) -> Criterion:
-    """The claimed epsilon against the expenses and the audit."""
-    name = "The promise of differential privacy"
-    rule = "The expenses add up to no more than the claimed epsilon, and an audit measured no more than that."
+def promise(ledger: Mapping[str, Any] | None) -> list[Criterion]:
+    """The claimed epsilon against the expenses, and against what an audit measured."""
+    name, audit = "The promise of differential privacy", "The audit of that promise"
+    rule = "The expenses add up to no more than the claimed epsilon, and the noise is nobody's to know."
     claimed, spent, audited = epsilons(ledger)
     if ledger is None or claimed is None:
-        return Criterion(name, rule, "not measured", "this generator makes no such promise", "privacy", False)
+        return [Criterion(name, rule, "not measured", "this generator makes no such promise", "privacy", False)]
     evidence = f"claimed {claimed:g}" + (f", spent {spent:.4g}" if spent is not None else "")
-    if spent is not None and spent > claimed * (1 + ROUNDING):
-        return Criterion(name, rule, "fail", f"{evidence}: more was spent than is claimed", "privacy", False)
+    wrong = "more was spent than is claimed" if spent is not None and spent > claimed * (1 + ROUNDING) else ""
+    if ledger.get("secure") is False:
+        wrong = "the noise was made from a seed, and whoever knows it can take the noise out"
+    kept: Outcome = "fail" if wrong else "pass"
+    found = Criterion(name, rule, kept, f"{evidence}: {wrong}" if wrong else evidence, "privacy", False)
+    rule = "An attack on models trained with and without a planted row measures no more than the claimed epsilon."
     if audited is None:
-        return Criterion(name, rule, "not measured", f"{evidence}; no audit was run", "privacy", False)
-    outcome: Outcome = "pass" if audited <= claimed else "fail"
-    return Criterion(name, rule, outcome, f"{evidence}, an audit measured at least {audited:.3g}", "privacy", False)
+        return [found, Criterion(audit, rule, "not measured", "no audit was run", "privacy", False)]
+    measured: Outcome = "pass" if audited <= claimed else "fail"
+    evidence = f"claimed {claimed:g}, measured at least {audited:.3g}"
+    return [found, Criterion(audit, rule, measured, evidence, "privacy", False)]
+
+
+def promised(ledger: Mapping[str, Any] | None) -> str:
+    """What the verdict says of the promise; nothing where there is none."""
+    claimed, spent, _ = epsilons(ledger)
+    if ledger is None or claimed is None:
+        return ""
+    told = "" if spent is None else f", of which its ledger says that {spent:.4g} was spent"
+    return (
+        f" The generator claims differential privacy with epsilon {claimed:g}{told}; this report itself looks at the "
+        "real rows, outside of that budget, and is for those who may see them."
+    )
 
 
 def epsilons(ledger: Mapping[str, Any] | None) -> tuple[float | None, float | None, float | None]:
