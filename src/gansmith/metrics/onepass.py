@@ -85,8 +85,8 @@ def _taken(pixels: Tensor, extractor: Any, names: tuple[str, ...]) -> tuple[Tens
     return features.float().cpu(), {name: value.float().cpu() for name, value in heads.items()}
 
 
-def rows(seen: Seen, index: Tensor) -> Seen:
-    """Some of the pictures."""
+def rows(seen: Seen, index: Tensor | slice) -> Seen:
+    """Some of the pictures; a slice copies none."""
     pixels = None if seen.pixels is None else seen.pixels[index]
     labels = None if seen.labels is None else seen.labels[index]
     return Seen(seen.features[index], pixels, {k: v[index] for k, v in seen.heads.items()}, labels)

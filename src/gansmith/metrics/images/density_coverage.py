@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...errors import DataError
 from ..base import Rows, Seen, Side
-from ..functional import Balls, ball_counts, radii, sole
+from ..functional import Balls, ball_counts, fingerprint, radii, sole
 
 
 class DensityCoverage(Rows):
@@ -34,6 +34,7 @@ class DensityCoverage(Rows):
     def __init__(self, *, k: int = 5) -> None:
         super().__init__()
         self.k = k
+        self._known: tuple[object, Balls] | None = None
 
     def compute(self) -> dict[str, float]:
         balls = self._balls(self.rows("real"), self.rows("fake"))
@@ -41,6 +42,7 @@ class DensityCoverage(Rows):
         return {"density": float(density), "coverage": float((balls.holds > 0).double().mean())}
 
     def influences(self, sample: Mapping[Side, Seen]) -> dict[str, dict[Side, Tensor]]:
+        """Of fakes: the balls that each lies in; of real balls: what each holds, and the only fake that covers it."""
         real, fake = sample["real"].features.float(), sample["fake"].features.float()
         balls = self._balls(real, fake)
         per_fake = balls.inside.double() / self.k
@@ -56,7 +58,10 @@ class DensityCoverage(Rows):
         if len(real) < self.k + 1 or len(fake) < 1:
             wanted = f"at least {self.k + 1} real pictures and 1 fake"
             raise DataError(f"density and coverage with k={self.k} need {wanted}; came: {len(real)} and {len(fake)}")
-        return ball_counts(fake, real, radii(real, self.k))
+        key = fingerprint(real), fingerprint(fake)
+        if self._known is None or self._known[0] != key:
+            self._known = key, ball_counts(fake, real, radii(real, self.k))
+        return self._known[1]
 
     def remarks(self) -> dict[str, str]:
         n, m = len(self.rows("real")), len(self.rows("fake"))

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ...errors import DataError
 from ..base import Rows, Seen, Side
-from ..functional import FrechetReference, canonical_order, frechet_influences, moments
+from ..functional import FrechetReference, canonical_order, fingerprint, frechet_influences, moments
 
 
 class FIDInfinity(Rows):
@@ -34,7 +34,7 @@ class FIDInfinity(Rows):
     def __init__(self, *, seed: int = 2020) -> None:
         super().__init__()
         self.seed = seed
-        self._known: dict[tuple[int, int, int], float] = {}
+        self._known: dict[object, float] = {}
 
     def distance(self, parts: int) -> float:
         """Mean distance of `parts` disjoint pairs of equal shares of both sides.
@@ -43,7 +43,7 @@ class FIDInfinity(Rows):
             DataError: a share has fewer than two pictures.
         """
         real, fake = self.rows("real"), self.rows("fake")
-        if (key := (parts, len(real), len(fake))) not in self._known:
+        if (key := (parts, fingerprint(real), fingerprint(fake))) not in self._known:
             if min(len(real), len(fake)) < 2 * parts:
                 came = f"{len(real)} real, {len(fake)} fake"
                 raise DataError(f"shares of 2 pictures or more, {parts} of each side, need more pictures; came: {came}")

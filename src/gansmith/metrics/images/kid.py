@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...errors import DataError
 from ..base import Rows, Seen, Side
-from ..functional import canonical, cubic_means, kid
+from ..functional import canonical_order, cubic_means, kid
 
 COLUMNS = 4096  # rows that stand for a side where each row's mean kernel is taken
 
@@ -44,9 +44,9 @@ class KID(Rows):
         return min(self.subset_size, smaller // 2)
 
     def compute(self) -> dict[str, float]:
-        size = self.size()
-        real, fake = canonical(self.rows("real")), canonical(self.rows("fake"))
-        mean, std = kid(real, fake, subsets=self.subsets, subset_size=size, seed=self.seed)
+        size, real, fake = self.size(), self.rows("real"), self.rows("fake")
+        orders = canonical_order(real), canonical_order(fake)
+        mean, std = kid(real, fake, subsets=self.subsets, subset_size=size, seed=self.seed, orders=orders)
         return {"kid": mean, "kid_std": std}
 
     def influences(self, sample: Mapping[Side, Seen]) -> dict[str, dict[Side, Tensor]]:
