@@ -59,7 +59,10 @@ def test_a_difference_within_the_noise_is_none(runs: list[Path]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "way"),
-    [("FID", "low"), ("FD", "low"), ("KID", "low"), ("FID-infinity", "low"), ("recall", "high"), ("LPIPS", None)],
+    [
+        *[("FID", "low"), ("FD", "low"), ("KID", "low"), ("FID-infinity", "low"), ("recall", "high"), ("LPIPS", None)],
+        *[("class-FD", "low"), ("class-FD/3", "low"), ("modes", "high"), ("modes_kl", "low"), ("KD-floor", "low")],
+    ],
 )
 def test_which_way_is_better(name: str, way: str | None) -> None:
     assert better(name) == way
@@ -82,6 +85,16 @@ def test_json_and_csv(runs: list[Path], tmp_path: Path) -> None:
     rows = list(csv.DictReader(write_comparison(runs, tmp_path / "c.csv").read_text().splitlines()))
     assert len(rows) == 8
     assert (rows[0]["figure"], rows[0]["low"], rows[0]["high"]) == ("FD", "9.0", "11.0")
+
+
+def test_one_run_alone(runs: list[Path], tmp_path: Path) -> None:
+    rows = list(csv.DictReader(write_comparison(runs[:1], tmp_path / "c.csv").read_text().splitlines()))
+    assert [row["figure"] for row in rows] == ["FD", "precision", "recall", "KD"]
+    assert {row["run"] for row in rows} == {"run"}
+    assert list(rows[0].values()) == ["run", "FD", "10.0", "", "9.0", "11.0", "", BY]
+    told = json.loads(write_comparison(runs[:1], tmp_path / "c.json").read_text())
+    assert [f["name"] for f in told["runs"][0]["figures"]] == ["FD", "precision", "recall", "KD"]
+    assert told["compared"] == told["not_comparable"] == [], "there is nothing to compare it with"
 
 
 def test_what_cannot_be_written_or_read(runs: list[Path], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..config import write_text
 from . import charts, pictures
+from .exhibited import exhibited
 from .page import page
 from .record import PROBLEMS, Record, read
 
@@ -42,12 +43,16 @@ def render(record: Record) -> str:
     """The page as text."""
     from markupsafe import Markup
 
+    closely = exhibited(record.folder)
+    if closely and closely["modes"]:
+        closely["modes"]["skyline"] = Markup(closely["modes"]["skyline"])  # numbers alone
     return page(
         "report.html.j2",
         title=os.fsencode(record.folder.resolve().name).decode("utf-8", "replace"),
         facts=facts(record),
         grids=grids(record),
-        figures=judged(record),
+        figures=judged(record, by_class=not (closely and closely["classes"])),
+        closely=closely,
         charts=[Markup(svg) for svg in panels(record)],  # made by charts.chart, which escapes every name
         events=events(record),
         ended=bool(record.of("end")),
@@ -116,19 +121,27 @@ def grids(record: Record) -> list[dict[str, Any]]:
     return shown
 
 
-def judged(record: Record) -> list[dict[str, Any]]:
-    """The figures of the last evaluation, or else the newest quick ones, with their protocols."""
+def judged(record: Record, *, by_class: bool = True) -> list[dict[str, Any]]:
+    """The figures of the last evaluation, or else the newest quick ones, with their protocols.
+
+    A floor that stands beside its figure is not told again, nor are figures of single classes without `by_class`.
+    """
     told = record.evaluation or [m for m in record.metrics() if "value" in m]
     newest = {str(m["name"]): m for m in told}
-    return [
-        {
-            "name": name,
-            "value": _number(m["value"]),
-            "spread": _number(m["spread"]) if m.get("spread") is not None else None,
-            "protocol": str(m.get("protocol", "")),
-        }
-        for name, m in newest.items()
-    ]
+    floored = {f"{name}-floor" for name, m in newest.items() if m.get("floor") is not None}
+    return [_figure(n, m) for n, m in newest.items() if n not in floored and (by_class or "/" not in n)]
+
+
+def _figure(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    spread, floor, interval = told.get("spread"), told.get("floor"), told.get("interval")
+    return {
+        "name": name,
+        "value": _number(told["value"]),
+        "spread": None if spread is None else _number(spread),
+        "interval": f"{_number(interval[0])} to {_number(interval[1])}" if interval else None,
+        "floor": None if floor is None else _number(floor),
+        "protocol": str(told.get("protocol", "")),
+    }
 
 
 def panels(record: Record) -> list[str]:

@@ -1,10 +1,11 @@
-"""Several runs side by side: one page, or the same as JSON or CSV."""
+"""Several runs side by side: one page, or the same as JSON or CSV; these two of a single run, too."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from .build import HEADLINE_PIXELS, facts, flatten, over_time
 from .page import page
 from .record import Record, read
 
-LOWER = ("fid", "fd", "kid", "kd", "sfid", "sfd", "ppl", "kl")  # the lower the better, by the first word of the name
+LOWER = {"fid", "fd", "kid", "kd", "sfid", "sfd", "ppl", "kl"}  # the lower the better, by a word of the name
 NO_DIRECTION = ("lpips", "ms-ssim", "vendi")  # to be read beside the real pictures' own
 ENDINGS = (".html", ".json", ".csv")
 
@@ -68,10 +69,9 @@ def compared(records: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]
 
 def better(name: str) -> str | None:
     """Whether `low` or `high` is better; None where neither is."""
-    word = name.lower().split("-")[0]
     if name.lower().startswith(NO_DIRECTION):
         return None
-    return "low" if word in LOWER else "high"
+    return "low" if LOWER & set(re.findall("[a-z]+", name.lower())) else "high"
 
 
 def reading(row: dict[str, Any], names: Sequence[str]) -> str:
@@ -164,16 +164,24 @@ def _json(records: Sequence[Record]) -> str:
         for n, r in zip(names, records, strict=True)
     ]
     told = [{**row, "reading": reading(row, names)} for row in found]
-    return json.dumps({"runs": runs, "compared": told, "not_comparable": alone}, indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            {"runs": runs, "compared": told, "not_comparable": alone if len(runs) > 1 else []},
+            indent=1,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
 
 
 def _csv(records: Sequence[Record]) -> str:
     """A row a figure and run."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run", "figure", "value", "low", "high", "protocol"])
+    writer.writerow(["run", "figure", "value", "spread", "low", "high", "floor", "protocol"])
     for name, record in zip(names_of(records), records, strict=True):
         for figure in record.evaluation:
             low, high = figure.get("interval") or ("", "")
-            writer.writerow([name, figure["name"], figure["value"], low, high, figure.get("protocol", "")])
+            spread, floor, protocol = (figure.get(key) for key in ("spread", "floor", "protocol"))
+            writer.writerow([name, figure["name"], figure["value"], spread, low, high, floor, protocol])
     return text.getvalue()

@@ -18,9 +18,9 @@ from ..config import write_text, write_yaml
 from ..errors import RunFolderError
 
 CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD = "config.yaml", "log.jsonl", "samples", "report.html", "tb"
-EVALUATION, BEST = "evaluation.json", "best"
+EVALUATION, EXHIBITS, BEST = "evaluation.json", "evaluation", "best"
 QUALITY = "quality.html"
-_OURS = (CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD, EVALUATION, BEST, QUALITY, "quality.json")
+_OURS = (CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD, EVALUATION, EXHIBITS, BEST, QUALITY, "quality.json")
 
 
 def command(verb: str, run: Path, *more: str) -> str:
