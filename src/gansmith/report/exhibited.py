@@ -12,9 +12,9 @@ from .sheets import cut
 
 FOLDER, DOCUMENT = "evaluation", "exhibits.json"
 TILE = 96  # pixels of the page that a small picture is shown at, about
-LARGEST_TILE = 160
+LARGEST_TILE = 128  # pixels that are kept of a large one, for screens of fine dots
 LISTED_MODES = 40  # of more, a silhouette is drawn
-SKYLINE = 160  # height of the silhouette
+SKYLINE, CUT = 160, 4  # height of the silhouette; where it ends, in shares of the most frequent real mode
 
 
 def exhibited(run: Path) -> dict[str, Any] | None:
@@ -151,10 +151,10 @@ def _modes(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _skyline(ours: Sequence[float], theirs: Sequence[float]) -> str:
     """An SVG of shares over modes, the most frequent first: samples as an area, real pictures as a line."""
-    top, n = max(*ours, *theirs), len(ours)
+    top, n = min(max(*ours, *theirs), CUT * max(theirs)), len(ours)
 
     def steps(shares: Sequence[float]) -> str:
-        heights = [SKYLINE * (1 - share / top) for share in sorted(shares, reverse=True)]
+        heights = [SKYLINE * (1 - min(1.0, share / top)) for share in sorted(shares, reverse=True)]
         return " ".join(f"{1000 * x / n:.1f},{y:.1f}" for i, y in enumerate(heights) for x in (i, i + 1))
 
     return (

@@ -74,8 +74,8 @@ def exhibit(
     Args:
         run: the run folder.
         extractor: takes the features of the samples; it took `known_features`, too.
-        fakes: uint8 pictures (b h w c) in parts, or pairs of them and their classes (b,); no more parts are drawn
-            than `most` pictures need.
+        fakes: uint8 pictures (b h w c) in parts, or pairs of them and their classes (b,), numbered as `real` numbers
+            them; no more parts are drawn than `most` pictures need.
         real: gives the real pictures, with their classes under `y` where they have some.
         known_features: of real pictures.
         figures: of the judgement; those of single classes, `class-FD/3`, go into the table of classes.
