@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from small_tables import MemoryTable, ranked, yes_no
 
-from gansmith.errors import SpecError
+import gansmith as gs
+from gansmith.errors import ConfigError, SpecError
 from gansmith.recipes.base import Context, sample
 from gansmith.recipes.medgan import MedGAN, paper, small
 from gansmith.spec import ImageSpec
@@ -21,6 +23,7 @@ from gansmith.tabular.spec import TableSpec
 from gansmith.testing import check_recipe
 from gansmith.training.config import TrainConfig
 from gansmith.training.runtime import Runtime
+from gansmith.training.start import check_length
 from gansmith.training.trainer import Trainer
 
 PAIRS = [(i, i + 1) for i in range(0, 12, 2)]
@@ -134,6 +137,20 @@ def test_the_autoencoder_comes_first_and_alone() -> None:
     due = [[name for name, phase in phases.items() if phase.due(0, samples)] for samples in (0, 999, 1000)]
     assert due == [["A"], ["A"], ["D", "G"]]
     assert phases["G"].trains == ("G", "Dec")
+
+
+def test_a_run_that_ends_before_the_players_start_is_refused(tmp_path: Path) -> None:
+    recipe = MedGAN(latent=8, judges=(16,), pretrain=1000)
+    for samples in (320, 960, 1000):
+        config = TrainConfig(batch=32 if samples < 1000 else 10, samples=samples)
+        with pytest.raises(ConfigError, match=rf"ends at {samples:,} .* trains D and G at 1,000 \(recipe.pretrain\)"):
+            check_length(recipe, config)
+    check_length(recipe, TrainConfig(batch=32, samples=1056))
+    check_length(recipe, TrainConfig(batch=32, minutes=1.0))
+    records = pd.DataFrame(icd(300, 12), columns=[f"icd{i}" for i in range(12)]).astype(bool)
+    with pytest.raises(ConfigError, match=r"the run ends at 5,000 samples, and MedGAN first trains D and G at 50,000"):
+        gs.TableSynthesizer("medgan", samples=5_000, batch=50, out=tmp_path / "run", quiet=True).fit(records)
+    assert not (tmp_path / "run").exists(), "it is told before anything is written"
 
 
 def test_presets_follow_the_table() -> None:

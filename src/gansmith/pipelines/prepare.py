@@ -18,7 +18,7 @@ from ..errors import ConfigError, SpecError, did_you_mean
 from ..recipes.base import Recipe
 from ..spec import ImageSpec, Spec
 from ..training.config import TrainConfig
-from ..training.start import check
+from ..training.start import check, check_length
 from . import catalogue, plan
 from .look import Seen, look_at
 from .paths import readable
@@ -84,6 +84,7 @@ def prepare(
     counts, train_config = parameters(built, source.spec), _train_config(made, wishes, shard)
     _check_networks(shard, counts)
     check(built, source, train_config)
+    check_length(built, train_config)
     return Prepared(
         source=source,
         recipe=built,

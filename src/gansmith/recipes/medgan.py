@@ -195,6 +195,6 @@ def paper(spec: Spec) -> MedGAN:
 
 def small(spec: Spec) -> MedGAN:
     """For a CPU core and minutes, at a batch of 250: D sees rounded records, no decay, averages, a short pretraining.
-    Good from some 300,000 samples on; a run shorter than `pretrain` leaves G untrained."""
+    Good from some 300,000 samples on; a run that ends before `pretrain` is refused, as it would leave G untrained."""
     records_spec(spec)
     return MedGAN(pretrain=50_000, rounded=True, decay=0.0, beta1=0.5, half_life=20_000.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,6 +52,22 @@ def check(recipe: Recipe, source: Source, config: TrainConfig) -> None:
                     f"cannot {what} {name}: a loss of {type(recipe).__name__} differentiates it twice, and "
                     f"{'FSDP2' if what == 'shard' else 'torch.compile'} loses second derivatives; leave {name} out"
                 )
+
+
+def check_length(recipe: Recipe, config: TrainConfig) -> None:
+    """Refuses a run that is of use to nobody, as a player never plays in it. (Tests make such runs.)
+
+    Raises:
+        ConfigError: the numbers, and the setting that decides when it begins, where there is one of that value.
+    """
+    late = {name: phase.start for name, phase in recipe.phases().items() if phase.start >= (config.samples or math.inf)}
+    if late:
+        begins = max(late.values())
+        decides = next((f" (recipe.{name})" for name, value in to_dict(recipe).items() if value == begins), "")
+        raise ConfigError(
+            f"the run ends at {config.samples:,} samples, and {type(recipe).__name__} first trains "
+            f"{' and '.join(late)} at {begins:,}{decides}: make it longer (--samples), or let them begin sooner"
+        )
 
 
 def check_networks(
