@@ -44,6 +44,7 @@ _WHERE = {
     "TrainConfig": "training.config",
     "Trainer": "training.trainer",
     "Unique": "pipelines.tables.constraints",
+    "compare": "pipelines.evaluate",
     "evaluate": "pipelines.evaluate",
     "inspect": "pipelines.inspect",
     "load": "pipelines.generate",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from .imbalance import GANOverSampler as GANOverSampler
     from .imbalance import oversample_lab as oversample_lab
     from .pipelines.evaluate import Evaluation as Evaluation
+    from .pipelines.evaluate import compare as compare
     from .pipelines.evaluate import evaluate as evaluate
     from .pipelines.generate import Generator as Generator
     from .pipelines.generate import Samples as Samples

@@ -142,7 +142,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(cli: Cli, run: Path)
 def test_evaluate_prints_each_figure_with_its_protocol(cli: Cli, run: Path) -> None:
     told = cli("evaluate", run, "-n", "128", "--extractor", "fashion")
     assert told.code == 0
-    assert told.out.count("fashion(n_real=128, n_fake=128, split=train") == 4
+    assert told.out.count("fashion(n_real=128, n_fake=128, split=train") == 6
     assert "FID" not in told.out
     assert "biased" not in told.err or "warning" in told.err
     kept = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from .options import COUNT, debug, from_file
-from .show import say, warn
+from .judging import export, progress, refuse, sides, tell
+from .options import debug, from_file
+from .show import say
 
 if TYPE_CHECKING:
     from ..metrics.tables import TableFigure
 
-METRICS = ("fid", "kid", "precision_recall")
 
-
-@click.command("evaluate", short_help="Judge a run against real pictures.")
+@click.command("evaluate", short_help="Judge a run, or anything's pictures or rows, against real ones.")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--data", help="The real pictures.  [default: those that the run was trained on]")
-@click.option("--metric", "metrics", multiple=True, help=f"Of {', '.join(METRICS)}; may be repeated.  [default: all]")
-@click.option("-n", "--number", type=COUNT, default=10_000, show_default=True, help="Pictures of each side, at most.")
-@click.option("--extractor", help="What takes the features: inception, fashion, random.  [default: the best at hand]")
-@click.option("--split", help="Which part of the data is the real side: train, test, all.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the generated pictures.")
+@click.option("--data", help="The real data.  [default: those that the run was trained on]")
+@click.option("--metric", "metrics", multiple=True, help="See `gansmith metrics`; may be repeated; or `all`.")
+@click.option("--extractor", multiple=True, help="inception, fashion, random, timm:NAME, dinov2:NAME; may be repeated.")
+@click.option("--held", help="Real pictures that training never saw.  [default: the data's test split]")
+@sides
 @click.option("--test", help="Tables: real rows that were never trained on.  [default: those that the run held out]")
 @click.option("--target", metavar="COLUMN", help="Tables: the column that models learn to predict.")
-@click.option("--out", type=click.Path(path_type=Path), help="Tables: the report.  [default: in the run, or beside the model]")
+@click.option("--out", type=click.Path(path_type=Path), help="Pictures: figures as .json or .csv. Tables: the report.")
 @from_file
 @debug
 def command(
@@ -37,9 +33,12 @@ def command(
     data: str | None,
     metrics: tuple[str, ...],
     number: int,
-    extractor: str | None,
+    extractor: tuple[str, ...],
+    held: str | None,
     split: str | None,
     seed: int,
+    size: int | None,
+    channels: str | None,
     test: str | None,
     target: str | None,
     out: Path | None,
@@ -47,7 +46,12 @@ def command(
 ) -> None:
     """Judge a run against real data; or a folder of generated pictures, or a file of synthetic rows, of any origin.
 
-    Every figure is printed with the protocol it was measured by; figures of different protocols do not compare.
+    Every figure is printed with the protocol it was measured by, its 95 % interval, and the same figure of real
+    pictures against real ones; figures of different protocols do not compare.
+
+    \b
+    gansmith evaluate runs/photos --split test
+    gansmith evaluate fakes/ --data photos/ --metric fid --metric memorisation --held never-seen/
     """
     from ..data.tables_read import is_table
     from ..pipelines.tables.models import is_table_model
@@ -55,33 +59,30 @@ def command(
     if is_table_model(run) or is_table(run):
         table_rows(run, data, test, target, seed, out, recipe)
         return
-    if test or target or out:
-        raise click.UsageError("--test, --target and --out are for tables; these are pictures")
-    from ..pipelines.evaluate import evaluate
+    if test or target:
+        raise click.UsageError("--test and --target are for tables; these are pictures")
+    from ..pipelines.evaluate import METRICS, evaluate
 
+    if out is not None:
+        refuse(out)
     with progress(number) as advance:
         found = evaluate(
             run,
             data,
             metrics=metrics or METRICS,
             n=number,
-            extractor=extractor,
+            extractor=list(extractor) or None,
+            held=held,
             seed=seed,
             recipe=recipe,
             split=split,
+            size=size,
+            channels=int(channels) if channels else None,
             progress=advance,
         )
-    for remark in found.remarks:
-        warn(remark)
-    say(f"{found.extractor}\n")
-    for figure in found.figures:
-        spread = "" if figure.spread is None else f" ± {figure.spread:.3g}"
-        interval = "" if figure.interval is None else "  [{:.4g}, {:.4g}]".format(*figure.interval)
-        floor = "" if figure.floor is None else f"  floor {figure.floor:.4g}"
-        say(f"{figure.name}-{figure.protocol.extractor} {figure.value:.4g}{spread}{interval}{floor}")
-        say(f"    {figure.protocol}")
-    if found.written:
-        say(f"\nwrote {found.written}")
+    tell(found)
+    if out is not None:
+        say(f"wrote {export(found.figures, out)}")
 
 
 def table_rows(
@@ -114,19 +115,3 @@ def say_step(text: str) -> None:
     """What is being worked on, where somebody sees it."""
     if sys.stderr.isatty():
         click.echo(f"  {text} ...", err=True)
-
-
-@contextmanager
-def progress(number: int) -> Iterator[Callable[[str, int], None]]:
-    """A bar for each side on stderr, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
-        tasks = {side: bar.add_task(f"{side} pictures", total=number) for side in ("real", "fake")}
-
-        def advance(side: str, done: int) -> None:
-            bar.update(tasks[side], completed=done)
-
-        yield advance

@@ -17,7 +17,18 @@ import click
 from .. import __version__
 from ..errors import GansmithError, Interrupted, did_you_mean
 
-COMMANDS = ("inspect", "train", "resume", "generate", "evaluate", "report", "recipes", "oversample-lab")
+COMMANDS = (
+    "inspect",
+    "train",
+    "resume",
+    "generate",
+    "evaluate",
+    "compare",
+    "report",
+    "recipes",
+    "metrics",
+    "oversample-lab",
+)
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .crew import PATIENCE, at_work
-from .decode import PADDED, PADDED_TO, shape
+from .decode import PADDED, PADDED_TO, Shape, shape
 from .listing import Listing, Unreadable, shown
 from .worker import Result, convert_all
 
@@ -50,16 +50,27 @@ class Outcome:
 
 def choose_size(listing: Listing) -> tuple[int, str]:
     """The largest power of two that is not above the median short side, from 16 to 256; and why."""
-    step = max(1, len(listing) // SAMPLE)
-    found = [s for s in map(shape, listing.read(range(0, len(listing), step))) if s]
-    if not found:
+    median = native_size(listing)
+    if median == 0:
         return 16, "no picture could be read"
-    if all(s == (PADDED, PADDED, True) for s in found):
+    if median == PADDED_TO and all(s == (PADDED, PADDED, True) for s in _shapes(listing)):
         return PADDED_TO, f"grey pictures of {PADDED} x {PADDED} are padded to the next power of two"
-    short = sorted(min(s.width, s.height) for s in found)
-    median = short[len(short) // 2]
     size = min(256, max(16, 1 << (median.bit_length() - 1)))
     return size, f"the median short side is {median} pixels; the largest power of two up to it, from 16 to 256"
+
+
+def native_size(listing: Listing) -> int:
+    """The median short side in pixels, 32 for grey pictures of 28 x 28, which are padded; 0 if none can be read."""
+    found = _shapes(listing)
+    if found and all(s == (PADDED, PADDED, True) for s in found):
+        return PADDED_TO
+    short = sorted(min(s.width, s.height) for s in found)
+    return short[len(short) // 2] if short else 0
+
+
+def _shapes(listing: Listing) -> list[Shape]:
+    step = max(1, len(listing) // SAMPLE)
+    return [s for s in map(shape, listing.read(range(0, len(listing), step))) if s]
 
 
 def build(

@@ -1,34 +1,41 @@
-"""Judging a run, or a folder of pictures made by anything, against real ones."""
+"""Judging a run, or a folder of pictures made by anything, against real ones; and two of them against each other."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
 
 from .. import checkpoint
 from ..config import write_text
-from ..data.images import ImageSource
-from ..errors import DataError, RunFolderError, SpecError, UserError
-from ..metrics.base import Extractor, Figure
+from ..errors import ConfigError, DataError, UserError, did_you_mean
+from ..metrics import registry
+from ..metrics.base import Extractor, Figure, MeasuredBy
+from ..metrics.compare import Comparison
+from ..metrics.compare import compare as compare_pictures
 from ..metrics.extractors import choose_extractor, load_extractor
 from ..metrics.judge import judge, lines
+from ..metrics.onepass import HEAD
+from ..metrics.path_length import PathLength
+from ..metrics.probes import Probe
 from ..recipes.base import Recipe
 from ..report import write_report
-from ..spec import ImageSpec, Spec
 from ..training import folder
 from ..training.journal import Journal
-from .generate import Generator, load
-from .paths import native, readable
-from .resume import run_settings
+from .case import Case, open_case, unseen
+from .latents import latents
+from .paths import readable
+from .sides import Pictures
 
-PART = 256
-METRICS = ("fid", "kid", "precision_recall")
+METRICS = ("fid", "kid", "precision_recall", "density_coverage")
+PROBES: Mapping[str, type[Probe]] = {PathLength.name: PathLength}
+ALL = "all"
+Wanted: TypeAlias = str | Extractor | torch.nn.Module
+Tell: TypeAlias = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Evaluation:
     Attributes:
         figures: each with its protocol.
         extractor: which extractor took the features and why, in a sentence.
-        remarks: biased figures, damaged checkpoints.
+        remarks: biased figures, damaged checkpoints, what else a reader must know.
         written: the file that keeps the figures; None for a plain folder of pictures.
     """
 
@@ -49,7 +56,7 @@ class Evaluation:
 
     def __getitem__(self, name: str) -> float:
         """The value of the figure called `name`, upper or lower case: `evaluation["fid"]`."""
-        found = {f.name.lower(): f.value for f in self.figures}
+        found = {f.name.lower(): f.value for f in reversed(self.figures)}
         if name.lower() not in found:
             raise KeyError(f"no figure {name!r}; there are: {', '.join(f.name for f in self.figures)}")
         return found[name.lower()]
@@ -64,114 +71,213 @@ def evaluate(
     *,
     metrics: Sequence[str] = METRICS,
     n: int = 10_000,
-    extractor: str | Extractor | None = None,
+    extractor: Wanted | Sequence[Wanted] | None = None,
+    held: Any = None,
     seed: int = 0,
     recipe: str | type[Recipe] | None = None,
     split: str | None = None,
-    progress: Callable[[str, int], None] | None = None,
+    size: int | None = None,
+    channels: int | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    progress: Tell | None = None,
 ) -> Evaluation:
     """Judges a run against real pictures. Figures of a run go to evaluation.json, its log and its report.
 
     Args:
         run: a run folder, a checkpoint, a packed model; or a plain folder (or zip) of generated pictures.
         data: the real pictures; those that the run was trained on when left out.
-        metrics: of `fid`, `kid`, `precision_recall`.
+        metrics: names, see `gansmith metrics`; `all` takes those that fit.
         n: how many pictures of each side, at most.
-        extractor: `inception`, `fashion`, `random`, or one of your own; the best at hand when left out.
+        extractor: `inception`, `fashion`, `random`, `timm:NAME`, `dinov2:NAME`, a module of your own; several of them;
+            the best at hand when left out.
+        held: real pictures that training never saw, for metrics of memorisation; the data's own test split when there
+            is one.
         seed: of the generated pictures, and of the choice among more than `n` real ones.
         recipe: needed for a run with a recipe of your own.
         split: which part of the data is the real side.
+        size, channels: bring plain folders that differ to these.
+        settings: of metrics, by metric: `{"precision_recall": {"k": 5}}`.
         progress: called with the side and the number of pictures done.
 
     Raises:
-        UserError: nothing there, no data named, too few pictures, an unknown metric or extractor.
+        UserError: nothing there, no data named, too few pictures, an unknown metric or extractor, sides that differ.
     """
-    run = Path(run)
-    settings = run_settings(run) if (run / folder.CONFIG).is_file() else {}
-    name = _data_name(run, data, settings)
-    make = load(run, recipe) if settings or (run / checkpoint.MANIFEST).is_file() else None
-    spec, fakes = _generated(make, n, seed) if make else _pictures(run, n, seed)
-    real = ImageSource(
-        name if data is None else data, size=spec.size, channels=spec.channels, labels=False, split=split
-    )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    if isinstance(extractor, str | None):
-        chosen, why = choose_extractor(spec, name, extractor, device=device)
-    else:
-        chosen, why = load_extractor(extractor), "features by an extractor of your own"
-    remarks = [f"{problem}; used the checkpoint before it" for problem in (make.problems if make else [])]
-    rows = _some(len(real), n, seed)
-    figures = judge(
-        _pixels(real, rows),
-        fakes,
+    case = open_case(Path(run), data, recipe, split, n, seed, size, channels)
+    given: list[Any] = list(extractor) if isinstance(extractor, list | tuple) else [extractor]
+    figures, whys = list[Figure](), list[str]()
+    for wanted in given:
+        chosen, why = _extractor(wanted, case)
+        found = _judged(case, metrics, chosen, held, settings or {}, progress)
+        figures += found
+        whys.append(why)
+    remarks = tuple(dict.fromkeys([*case.remarks, *_second_opinion(case, given)]))
+    written = _keep(case, figures, remarks) if case.settings else None
+    return Evaluation(tuple(figures), "; ".join(dict.fromkeys(whys)), remarks, written)
+
+
+def compare(
+    a: Path | str,
+    b: Path | str,
+    data: Any = None,
+    *,
+    metrics: Sequence[str] = ("fid", "kid", "precision_recall"),
+    n: int = 10_000,
+    extractor: Wanted | None = None,
+    seed: int = 0,
+    recipe: str | type[Recipe] | None = None,
+    split: str | None = None,
+    size: int | None = None,
+    channels: int | None = None,
+    progress: Tell | None = None,
+) -> list[Comparison]:
+    """Which of two runs, or folders of pictures, is better, and whether so few pictures can tell; see `evaluate`.
+
+    Raises:
+        UserError: as of `evaluate`; a metric that cannot be compared; two runs of different sizes.
+    """
+    first = open_case(Path(a), data, recipe, split, n, seed, size, channels)
+    second = open_case(Path(b), first.data if data is None else data, recipe, split, n, seed, size, channels)
+    if first.spec.size != second.spec.size or first.spec.channels != second.spec.channels:
+        raise DataError(f"both must make pictures of one size and colour; these differ: {first.spec} and {second.spec}")
+    chosen, _ = _extractor(extractor, first)
+    real = first.real
+    return compare_pictures(
+        real.parts(),
+        first.fakes(),
+        second.fakes(),
         chosen,
-        list(metrics),
-        split=split or "train",
-        real_key=f"{real.fingerprint}/{len(rows)}/{seed if len(rows) < len(real) else 0}",
+        metrics,
+        split=first.split,
+        seed=seed,
+        real_key=real.key,
         progress=progress,
-        warn=remarks.append,
     )
-    written = _keep(run, figures, name, settings) if settings else None
-    return Evaluation(tuple(figures), why, tuple(remarks), written)
 
 
-def _data_name(run: Path, data: Any, settings: dict[str, Any]) -> str:
-    """What the real data are called; for data handed over as objects, an empty name."""
-    if data is not None:
-        return str(data) if isinstance(data, str | Path) else ""
-    name = (settings.get("about") or {}).get("data")
-    if not run.exists():
-        raise RunFolderError(f"no such run folder, nor folder of pictures: {run}")
-    if not name:
-        raise DataError(f"say which pictures are the real ones: gansmith evaluate {run} --data PICTURES")
-    return native(str(name))
+def _second_opinion(case: Case, given: Sequence[Any]) -> list[str]:
+    """Where D saw with a network trained on ImageNet, Inception's figures flatter it (arXiv:2203.06026)."""
+    if case.make is not None and getattr(case.make.recipe, "sees_imagenet", False) and len(given) < 2:
+        return ["its discriminator looks through a network trained on ImageNet, which flatters FID; add an extractor"]
+    return []
 
 
-def _generated(make: Generator, n: int, seed: int) -> tuple[ImageSpec, Iterator[Tensor]]:
-    spec = _image(make.spec)
-    return spec, (spec.pixels(part) for part in make.parts(n, seed=seed))
+def _extractor(wanted: Wanted | None, case: Case) -> tuple[Extractor, str]:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if isinstance(wanted, str | None):
+        return choose_extractor(case.spec, case.name, wanted, device=device)
+    return load_extractor(wanted), "features by an extractor of your own"
 
 
-def _pictures(path: Path, n: int, seed: int) -> tuple[ImageSpec, Iterator[Tensor]]:
-    """Pictures made by anything, from a folder or a zip."""
-    if path.is_dir() and not any(path.iterdir()):
-        raise UserError(f"this folder is empty; wanted a run or generated pictures: {path}")
-    source = ImageSource(path, labels=False, cache=False)
-    return _image(source.spec), _pixels(source, _some(len(source), n, seed))
+def _judged(
+    case: Case,
+    metrics: Sequence[str],
+    extractor: Extractor,
+    held: Any,
+    settings: Mapping[str, Mapping[str, Any]],
+    progress: Tell | None,
+) -> list[Figure]:
+    away = unseen(case, held)
+    streamed, probes = _sorted(_fitting(case, metrics, extractor, away) if ALL in metrics else metrics)
+    needs = {need for name in streamed for need in registry.make(name, settings.get(name)).needs}
+    classes = case.real.classes if "labels" in needs else ()
+    if "labels" in needs and not classes:
+        raise ConfigError(_without_classes(streamed))
+    real = Pictures(case.real.source, case.real.rows, classes)
+    spare = case.spare and Pictures(case.spare.source, case.spare.rows, classes)
+    if "held" in needs:
+        away = away and Pictures(away.source, away.rows, classes)
+        if away is None:
+            raise DataError("metrics of memorisation need real pictures that training never saw: --held PICTURES")
+    found = judge(
+        real.parts(),
+        case.fakes(),
+        extractor,
+        streamed,
+        held=away.parts() if away and "held" in needs else None,
+        spare=spare.parts() if spare else None,
+        split=case.split,
+        settings=settings,
+        real_key=real.key,
+        progress=progress,
+        warn=case.remarks.append,
+    )
+    return [*(_with_class(f, classes) for f in found), *_probed(case, probes, settings)]
 
 
-def _pixels(source: ImageSource, rows: Tensor) -> Iterator[Tensor]:
-    """uint8 pictures (b h w c) of these rows, in parts."""
-    spec = _image(source.spec)
-    return (spec.pixels(source.batch(part, torch.device("cpu"))) for part in rows.split(PART))
+def _sorted(metrics: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names of metrics over pictures, and of probes.
+
+    Raises:
+        ConfigError: neither.
+    """
+    known = {*registry.names(), *PROBES}
+    for name in metrics:
+        if name not in known:
+            raise ConfigError(f"no metric {name!r}; known: {', '.join(sorted(known))}.{did_you_mean(name, known)}")
+    return [name for name in metrics if name not in PROBES], [name for name in metrics if name in PROBES]
 
 
-def _image(spec: Spec) -> ImageSpec:
-    if not isinstance(spec, ImageSpec):
-        raise SpecError(f"only pictures can be judged so far; these are: {spec.kind}")
-    return spec
+def _fitting(case: Case, metrics: Sequence[str], extractor: Any, away: Pictures | None) -> list[str]:
+    """All metrics that these pictures and this extractor allow, and what was asked for besides."""
+    have = {"features", "pixels", *(HEAD + head for head in getattr(extractor, "heads", ()))}
+    have |= ({"labels"} if case.real.classes else set()) | ({"held"} if away else set())
+    fits = [name for name in registry.names() if registry.make(name).needs <= have]
+    probes = list(PROBES) if case.make else []
+    return list(dict.fromkeys([*fits, *probes, *(name for name in metrics if name != ALL)]))
 
 
-def _some(count: int, n: int, seed: int) -> Tensor:
-    """At most `n` of `count` rows, drawn without replacement, in order."""
-    if count <= n:
-        return torch.arange(count)
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:n].sort().values
+def _without_classes(metrics: Sequence[str]) -> str:
+    need = [name for name in metrics if "labels" in registry.make(name).needs]
+    others = [name for name in registry.names() if "labels" not in registry.make(name).needs]
+    return (
+        f"{', '.join(need)} needs the class of every picture on both sides: a recipe that heeds classes, such as cgan, "
+        f"or folders with one folder a class; without classes there are: {', '.join(others)}"
+    )
 
 
-def _keep(run: Path, figures: Sequence[Figure], data: str, settings: dict[str, Any]) -> Path:
+def _with_class(figure: Figure, classes: Sequence[str]) -> Figure:
+    """`class-FID/3` by the name of its class."""
+    head, slash, number = figure.name.partition("/")
+    if not slash or not number.isdigit() or int(number) >= len(classes):
+        return figure
+    return Figure(f"{head}/{classes[int(number)]}", *_rest_of(figure))
+
+
+def _rest_of(f: Figure) -> tuple[Any, ...]:
+    return f.value, f.protocol, f.spread, f.interval, f.floor
+
+
+def _probed(case: Case, names: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[Figure]:
+    if names and case.make is None:
+        raise ConfigError(f"{', '.join(names)} needs the generator itself, and this is a folder of pictures")
+    figures = []
+    for name in names:
+        probe: Probe = PROBES[name](**settings.get(name, {}))
+        assert case.make is not None
+        found = probe.measure(latents(case.make, seed=case.seed), seed=case.seed)
+        by = MeasuredBy("generator", "none", "", 0, 0, "none", detail=probe.detail())
+        figures += [Figure(k, v, by, found.get(f"{k}_std")) for k, v in found.items() if not k.endswith("_std")]
+    return figures
+
+
+def _keep(case: Case, figures: Sequence[Figure], remarks: Sequence[str]) -> Path:
     """Writes the figures to evaluation.json, to the log, and into the report."""
-    step_folder, _ = checkpoint.newest(run)
+    step_folder, _ = checkpoint.newest(case.run)
     state = checkpoint.read_document(step_folder, "state")
-    document = {"checkpoint": step_folder.name, "data": readable(data), "figures": [f.to_json() for f in figures]}
-    path = run / folder.EVALUATION
+    document = {
+        "checkpoint": step_folder.name,
+        "data": readable(case.name),
+        "figures": [f.to_json() for f in figures],
+        "remarks": list(remarks),
+    }
+    path = case.run / folder.EVALUATION
     try:
         write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
-    where = {"step": int(state["step"]), "samples": int(state["step"]) * int(settings["train"]["batch"])}
-    journal = Journal(run / folder.LOG)
+    where = {"step": int(state["step"]), "samples": int(state["step"]) * int(case.settings["train"]["batch"])}
+    journal = Journal(case.run / folder.LOG)
     for figure in figures:
         journal.write("metric", **where, seconds=round(float(state["seconds"]), 3), **figure.to_json())
-    write_report(run)
+    write_report(case.run)
     return path

@@ -1,0 +1,112 @@
+"""What the commands that judge pictures share: their options, how figures are printed, a bar for each side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .options import COUNT
+from .show import say, warn
+
+if TYPE_CHECKING:
+    from ..metrics.base import Figure
+    from ..pipelines.evaluate import Evaluation
+
+F = TypeVar("F", bound=Callable[..., Any])
+EXPORTS = (".json", ".csv")
+
+
+def sides(command: F) -> F:
+    """Options that say which pictures are compared."""
+    for option in (
+        click.option(
+            "--channels", type=click.Choice(["1", "3", "4"]), help="Bring folders that differ in colour to this."
+        ),
+        click.option("--size", type=COUNT, help="Bring folders whose pictures differ in size to this side, in pixels."),
+        click.option("--seed", type=int, default=0, show_default=True, help="Of the generated pictures."),
+        click.option("--split", help="Which part of the data is the real side: train, test, all."),
+        click.option("-n", "--number", type=COUNT, default=10_000, show_default=True, help="Pictures of each side."),
+    ):
+        command = option(command)
+    return command
+
+
+def tell(found: Evaluation) -> None:
+    """Prints what a judgement found, each figure with its protocol."""
+    for remark in found.remarks:
+        warn(remark)
+    say(f"{found.extractor}\n")
+    for figure in found.figures:
+        if not figure.name.endswith("-floor"):
+            say(f"{figure.name}-{figure.protocol.extractor} {beside(figure)}")
+            say(f"    {figure.protocol}")
+    if found.written:
+        say(f"\nwrote {found.written}")
+
+
+def beside(figure: Figure) -> str:
+    """The value of a figure and all that tells how far to trust it."""
+    spread = "" if figure.spread is None else f" ± {figure.spread:.3g}"
+    interval = "" if figure.interval is None else f"  [{figure.interval[0]:.4g}, {figure.interval[1]:.4g}]"
+    floor = "" if figure.floor is None else f"  real against real: {figure.floor:.4g}"
+    return f"{figure.value:.4g}{spread}{interval}{floor}"
+
+
+def refuse(path: Path) -> None:
+    """Refuses a file for figures before anything is judged.
+
+    Raises:
+        UserError: another ending than EXPORTS, or a file that is there.
+    """
+    from ..errors import UserError
+
+    if path.suffix.lower() not in EXPORTS:
+        raise UserError(f"figures are written as {' or '.join(EXPORTS)}, by the file's ending; this was: {path.name}")
+    if path.exists():
+        raise UserError(f"{path} is there already, and nothing is overwritten; choose another name for --out")
+
+
+def export(figures: Sequence[Figure], path: Path) -> Path:
+    """Writes figures as JSON or CSV, by the ending; see `refuse`."""
+    import csv
+    import io
+    import json
+
+    from ..config import write_text
+
+    refuse(path)
+    rows = [figure.to_json() for figure in figures]
+    text = io.StringIO()
+    if path.suffix.lower() == ".json":
+        json.dump({"figures": rows}, text, indent=1, ensure_ascii=False)
+    else:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["figure", "value", "spread", "low", "high", "floor", "protocol"])
+        for row in rows:
+            low, high = row["interval"] or (None, None)
+            writer.writerow([row["name"], row["value"], row["spread"], low, high, row["floor"], row["protocol"]])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text.getvalue())
+    return path
+
+
+@contextmanager
+def progress(number: int) -> Iterator[Callable[[str, int], None]]:
+    """A bar for each side on stderr, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(side: str, done: int) -> None:
+            if side not in tasks:
+                tasks[side] = bar.add_task(f"{side} pictures", total=number)
+            bar.update(tasks[side], completed=done)
+
+        yield advance
