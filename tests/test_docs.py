@@ -63,7 +63,22 @@ def test_the_python_of_the_page_on_tables_runs(tmp_path: Path) -> None:
 def test_the_python_of_the_page_on_privacy_runs(tmp_path: Path) -> None:
     said = run_blocks(ROOT / "docs" / "privacy.md", tmp_path)
     assert "training" in said
+    assert "at most 7.39 times" in said
     assert (tmp_path / "private-model" / "ledger.json").exists()
+    assert len((tmp_path / "synthetic.csv").read_text().splitlines()) == 1_001
+
+
+def test_what_the_page_on_privacy_states_can_be_read(tmp_path: Path) -> None:
+    from gansmith.privacy.stated import read_stated
+    from gansmith.tabular.schema import Column, Schema
+
+    (tmp_path / "stated.yaml").write_text(blocks(ROOT / "docs" / "privacy.md", "yaml")[0], encoding="utf-8")
+    columns = [Column(name="age", kind="integer"), Column(name="admitted", kind="datetime")]
+    columns += [Column(name="ill", kind="category", categories=("no", "yes")), Column(name="income", kind="float")]
+    columns += [Column(name="ward", kind="category", categories=(3, 7))]
+    stated = read_stated(tmp_path / "stated.yaml", Schema(tuple(columns)))
+    assert stated.categories["ill"] == ("no", "yes")
+    assert stated.bounds["admitted"][0] == 1_420_070_400e6
 
 
 def run_blocks(page: Path, folder: Path) -> str:
