@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -24,10 +24,13 @@ from .featurecache import Progress, remembered
 from .floors import Floor, StreamedFloor, floor_of, halves
 from .functional import FrechetReference, frechet_distance, moments, precision_recall
 from .kept import LIMIT, Kept
-from .onepass import Part, wants
+from .onepass import HEAD, Part, wants
 from .registry import make
 
 __all__ = ["FewPictures", "QuickJudge", "judge", "lines", "real_floor"]
+
+
+Hear: TypeAlias = Callable[[Mapping[str, Metric], Mapping[str, Seen]], None]
 
 
 class FewPictures(UserWarning):
@@ -48,10 +51,12 @@ def judge(
     floor: bool = True,
     intervals: bool = True,
     real_key: str | None = None,
+    keys: Mapping[str, str] | None = None,
     cache: Path | None = None,
     limit: int = LIMIT,
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
+    hear: Hear | None = None,
 ) -> list[Figure]:
     """Compares generated pictures with real ones.
 
@@ -70,11 +75,13 @@ def judge(
         floor: whether to give floors, as figures named `FID-floor`.
         intervals: whether to give 95 % intervals.
         real_key: what `real` is (the source's fingerprint, the split, how many); None caches nothing.
+        keys: the same of other sides, `held` and `spare`.
         cache: folder of the cached features; None is the usual one.
         limit: pictures a side that are kept for metrics of neighbours, floors and intervals; of more, a random sample.
             Sums (FID, sFID, Vendi) see all.
         progress: called with the side and the number of its pictures done.
         warn: told of biased figures; None issues a FewPictures warning.
+        hear: called once all pictures are seen, with the metrics by name and with what was kept of each side.
 
     Returns:
         Figures in the order of `metrics`, each with its interval and the value of its floor; those of one metric
@@ -91,10 +98,14 @@ def judge(
         asking = ", ".join(name for name, metric in fed.items() if "held" in metric.needs)
         raise ConfigError(f"{asking} needs real pictures that training never saw; give them as held=")
     run = _Run(fed, extractor, split, seed, intervals, limit, fresh if floor else {}, spare is not None)
-    run.take("real", remembered(real, extractor, wanted, "real", key=real_key, folder=cache, progress=progress))
-    for side, parts in {"fake": fake, "held": held if wanted.held else None, "spare": spare}.items():
+    known = {"real": real_key, **(keys or {})}
+    sides = {"real": real, "fake": fake, "held": held if wanted.held else None, "spare": spare}
+    for side, parts in sides.items():
         if parts is not None:
-            run.take(side, remembered(parts, extractor, wanted, side, progress=progress))
+            key = known.get(side)
+            run.take(side, remembered(parts, extractor, wanted, side, key=key, folder=cache, progress=progress))
+    if hear is not None:
+        hear(fed, {side: kept.sample() for side, kept in run.kept.items()})
     return _beside([f for name in fed for f in run.figures(name, warn or _issue)])
 
 
@@ -138,7 +149,7 @@ class _Run:
         metric = self.fed[name]
         sides = [side for side in self.kept if side != "spare"]
         counts = {_side(side): self._count(metric, side) for side in sides}
-        by = self._protocol(counts["real"], counts["fake"], self.split)
+        by = _of_pixels(metric, self._protocol(counts["real"], counts["fake"], self.split))
         sample = {_side(side): self.kept[side].sample() for side in sides}
         found = _measured(metric, sample if self.intervals else None, counts, by, self.extractor, self.seed)
         for name, said in getattr(metric, "remarks", dict)().items():
@@ -163,6 +174,7 @@ class _Run:
 
     def _of_streamed(self, floor: StreamedFloor) -> list[Figure]:
         by = self._protocol(floor.counts["real"], floor.counts["fake"], f"{self.split}/{self.split}")
+        by = _of_pixels(floor.metric, by)
         try:
             found = _measured(floor.metric, None, {}, by, self.extractor, self.seed)
         except DataError:
@@ -177,6 +189,12 @@ class _Run:
     def _protocol(self, n_real: int, n_fake: int, split: str) -> MeasuredBy:
         e = self.extractor
         return MeasuredBy(e.name, e.resize, e.digest, n_real, n_fake, split)
+
+
+def _of_pixels(metric: Metric, by: MeasuredBy) -> MeasuredBy:
+    """A metric that looks at pictures itself is not measured by the extractor."""
+    own = "pixels" in metric.needs and not any(n == "features" or n.startswith(HEAD) for n in metric.needs)
+    return replace(by, extractor="pixels", resize="none", digest="none") if own else by
 
 
 def _streams(metric: Metric) -> bool:

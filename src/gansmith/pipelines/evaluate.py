@@ -14,16 +14,18 @@ from .. import checkpoint
 from ..config import write_text
 from ..errors import ConfigError, DataError, UserError, did_you_mean
 from ..metrics import registry
-from ..metrics.base import Extractor, Figure, MeasuredBy
+from ..metrics.base import Extractor, Figure, MeasuredBy, Metric, Seen
 from ..metrics.compare import Comparison
 from ..metrics.compare import compare as compare_pictures
 from ..metrics.extractors import choose_extractor, load_extractor
-from ..metrics.judge import judge, lines
+from ..metrics.judge import Hear, judge, lines
 from ..metrics.onepass import HEAD
 from ..metrics.path_length import PathLength
 from ..metrics.probes import Probe
 from ..recipes.base import Recipe
 from ..report import write_report
+from ..report.classes import Modes
+from ..report.exhibits import exhibit
 from ..training import folder
 from ..training.journal import Journal
 from .case import Case, open_case, unseen
@@ -104,14 +106,14 @@ def evaluate(
     """
     case = open_case(Path(run), data, recipe, split, n, seed, size, channels)
     given: list[Any] = list(extractor) if isinstance(extractor, list | tuple) else [extractor]
-    figures, whys = list[Figure](), list[str]()
+    figures, whys, looks = list[Figure](), list[str](), list[_Closely]()
     for wanted in given:
         chosen, why = _extractor(wanted, case)
-        found = _judged(case, metrics, chosen, held, settings or {}, progress)
-        figures += found
+        looks.append(_Closely(case, chosen))
+        figures += _judged(case, metrics, chosen, held, settings or {}, progress, looks[-1].hear)
         whys.append(why)
     remarks = tuple(dict.fromkeys([*case.remarks, *_second_opinion(case, given)]))
-    written = _keep(case, figures, remarks) if case.settings else None
+    written = _keep(case, figures, remarks, looks[0]) if case.settings else None
     return Evaluation(tuple(figures), "; ".join(dict.fromkeys(whys)), remarks, written)
 
 
@@ -175,6 +177,7 @@ def _judged(
     held: Any,
     settings: Mapping[str, Mapping[str, Any]],
     progress: Tell | None,
+    hear: Hear,
 ) -> list[Figure]:
     away = unseen(case, held)
     streamed, probes = _sorted(_fitting(case, metrics, extractor, away) if ALL in metrics else metrics)
@@ -198,8 +201,10 @@ def _judged(
         split=case.split,
         settings=settings,
         real_key=real.key,
+        keys={side: pictures.key for side, pictures in (("held", away), ("spare", spare)) if pictures is not None},
         progress=progress,
         warn=case.remarks.append,
+        hear=hear,
     )
     return [*(_with_class(f, classes) for f in found), *_probed(case, probes, settings)]
 
@@ -260,7 +265,45 @@ def _probed(case: Case, names: Sequence[str], settings: Mapping[str, Mapping[str
     return figures
 
 
-def _keep(case: Case, figures: Sequence[Figure], remarks: Sequence[str]) -> Path:
+@dataclass
+class _Closely:
+    """What the report shows besides figures, by the extractor that was used first."""
+
+    case: Case
+    extractor: Extractor
+    known: Seen | None = None
+    modes: Modes | None = None
+
+    def hear(self, metrics: Mapping[str, Metric], kept: Mapping[str, Seen]) -> None:
+        """Remembers what judging saw."""
+        self.known = kept["real"]
+        if (counted := metrics.get("modes")) is not None and hasattr(counted, "counts"):
+            self.modes = Modes(counted.counts("fake").tolist(), counted.counts("real").tolist())
+
+    def show(self, figures: Sequence[Figure], checkpoint: str) -> None:
+        """Writes it into the run's folder; too few pictures to show anything are no failure of the judgement."""
+        real = self.case.real
+        if self.known is None or len(self.known.features) != len(real.rows):
+            return  # more pictures than are kept: rows and features no longer belong together
+        try:
+            exhibit(
+                self.case.run,
+                self.extractor,
+                self.case.fakes(),
+                real.source,
+                self.known.features,
+                figures,
+                rows=real.rows,
+                modes=self.modes,
+                split=self.case.split,
+                checkpoint=checkpoint,
+                seed=self.case.seed,
+            )
+        except DataError as error:
+            self.case.remarks.append(f"the report shows no pictures beside the figures: {error}")
+
+
+def _keep(case: Case, figures: Sequence[Figure], remarks: Sequence[str], closely: _Closely) -> Path:
     """Writes the figures to evaluation.json, to the log, and into the report."""
     step_folder, _ = checkpoint.newest(case.run)
     state = checkpoint.read_document(step_folder, "state")
@@ -279,5 +322,6 @@ def _keep(case: Case, figures: Sequence[Figure], remarks: Sequence[str]) -> Path
     journal = Journal(case.run / folder.LOG)
     for figure in figures:
         journal.write("metric", **where, seconds=round(float(state["seconds"]), 3), **figure.to_json())
+    closely.show(figures, step_folder.name)
     write_report(case.run)
     return path
