@@ -156,3 +156,13 @@ def test_too_few_pictures_and_unknown_names(sets: dict[str, Path], tmp_path: Pat
     )
     (tmp_path / "none").mkdir()
     cli("evaluate", tmp_path / "none", "--data", sets["real"]).refused("this folder is empty")
+
+
+def test_train_keeps_the_best_when_asked(cli: Cli, tmp_path: Path) -> None:
+    common = ("--recipe", "gan", "--batch", 32, "--samples", 320, "--tick", 32, "--size", 16, "--out", tmp_path / "run")
+    told = cli("train", folder(tmp_path / "real", fashion(64)), *common, "--patience", 5_000)
+    assert told.code == 0, told
+    assert json.loads((tmp_path / "run" / "best" / "score.json").read_text())["searched"] >= 1
+    table = tmp_path / "a.csv"
+    table.write_text("a,b\n" + "1.5,x\n2.5,y\n" * 50)
+    cli("train", table, "--keep-best").refused("--keep-best is for pictures")

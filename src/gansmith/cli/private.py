@@ -24,6 +24,8 @@ REFUSED = {
     "size": "it is for pictures, and --epsilon is for tables",
     "mirror": "it is for pictures, and --epsilon is for tables",
     "labels": "it is for pictures, and --epsilon is for tables",
+    "keep_best": "it is for pictures, and --epsilon is for tables",
+    "patience": "it is for pictures, and --epsilon is for tables",
     "batch": "the accounting is the recipe's: set recipe.batch=NUMBER, where it has one",
     "samples": _STEPS,
     "minutes": _STEPS,

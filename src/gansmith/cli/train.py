@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 @click.option("--shard", multiple=True, metavar="NETWORK", help="Shard this network over the devices (FSDP2).")
 @click.option("--save-every", type=COUNT, help="Samples between checkpoints.")
 @click.option("--tick", type=COUNT, help="Samples between entries in the log.")
+@click.option("--keep-best", is_flag=True, help="Pictures: keep the weights with the best score. Tables always do.")
+@click.option("--patience", type=COUNT, help="Pictures: end when the score got no better for so many samples.")
 @click.option("--mirror", is_flag=True, help="Show every picture mirrored, too.")
 @click.option("--labels/--no-labels", default=None, help="Insist on labels, or leave them out.")
 @click.option("--schema", type=click.Path(path_type=Path), help="Tables: a YAML file that says what the columns are.")
