@@ -50,8 +50,9 @@ def test_choices_are_drawn_with_the_shares_of_their_softmax() -> None:
     heads = Heads([1, 3, 2], [False, True, True])
     heads.offset[2] = 0.7
     raw = torch.tensor([[0.3, 0.0, -1.0, 1.5, 4.0, 4.0]]).expand(40_000, -1)
-    row = heads.drawn(raw, torch.rand(40_000, 2, generator=torch.Generator().manual_seed(0)))
+    row, codes = heads.drawn(raw, torch.rand(40_000, 2, generator=torch.Generator().manual_seed(0)))
     assert row.shape == raw.shape
+    assert torch.equal(codes, torch.stack([row[:, 1:4].argmax(1), row[:, 4:6].argmax(1)], 1))
     assert torch.allclose(row[:, 0], torch.tensor(0.3).tanh(), atol=1e-6)  # no calibration, the map is the identity
     for own in (slice(1, 4), slice(4, 6)):
         assert row[:, own].sum(1).eq(1).all()
@@ -62,7 +63,7 @@ def test_choices_are_drawn_with_the_shares_of_their_softmax() -> None:
 def test_the_ends_of_the_noise_are_codes() -> None:
     heads = Heads([3], [True])
     almost = float(np.nextafter(np.float32(1), np.float32(0)))
-    row = heads.drawn(torch.zeros(2, 3), torch.tensor([[0.0], [almost]]))
+    row, _ = heads.drawn(torch.zeros(2, 3), torch.tensor([[0.0], [almost]]))
     assert row.tolist() == [[1, 0, 0], [0, 0, 1]]
 
 
@@ -70,6 +71,6 @@ def test_scalars_are_bent_by_a_monotone_map() -> None:
     heads = Heads([1], [False])
     heads.onto[0] = torch.linspace(-1, 1, Heads.KNOTS).pow(3)
     raw = torch.linspace(-2, 2, 101)[:, None]
-    bent = heads.drawn(raw, torch.zeros(101, 0))[:, 0]
+    bent = heads.drawn(raw, torch.zeros(101, 0))[0][:, 0]
     assert torch.allclose(bent, raw[:, 0].tanh().pow(3), atol=2e-4)
     assert bent.diff().ge(0).all()

@@ -101,20 +101,23 @@ class Heads(nn.Module):
             raw = (raw + gumbel(uniform)) / self.tau
         return x.index_copy(1, self.places, self.log_softmax(raw).exp())
 
-    def drawn(self, raw: Rows, uniform: Float[Tensor, "b choices"]) -> Rows:
+    def drawn(self, raw: Rows, uniform: Float[Tensor, "b choices"]) -> tuple[Rows, Tensor]:
         """A row to hand out from raw values: choices drawn from their softmax, scalars bent as a calibration says.
 
         The hardened Gumbel-softmax of `forward` has the same distribution at any temperature, and needs far more noise.
+
+        Returns:
+            The row, and the codes of its choices (b choices) int64.
         """
-        sides = (
-            raw + self.offset
-        ).T.contiguous()  # one entry of all rows lies together: every step below runs along it
-        row = torch.zeros_like(sides)
+        sides = raw.T.contiguous() + self.offset[:, None]  # one entry of all rows together: all steps run along it
+        noise, row = uniform.T.contiguous(), torch.zeros_like(sides)
+        codes = raw.new_empty(self.count, len(raw), dtype=torch.int64)
         for number, own in enumerate(self.choices):
-            row[own].scatter_(0, _drawn(sides[own], uniform[:, number])[None], 1.0)
+            codes[number] = _drawn(sides[own], noise[number])
+            row[own].scatter_(0, codes[number][None], 1.0)
         if len(self.scalars):
             row[self.scalars] = self._bent(torch.tanh(sides[self.scalars]))
-        return row.T
+        return row.T, codes.T
 
     def _bent(self, values: Float[Tensor, "scalars b"]) -> Float[Tensor, "scalars b"]:
         """Finished scalars, through their monotone maps."""
@@ -231,7 +234,7 @@ class RowGenerator(nn.Module):
         self.heads = Heads.of_table(spec, tau)
         inputs, layers = latent + self.conditions.width, list[nn.Module]()
         for _ in range(depth):
-            layers.append(nn.Sequential(nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU()))
+            layers.append(nn.Sequential(nn.Linear(inputs, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()))
             inputs += width
         self.layers = nn.ModuleList(layers)
         self.last = nn.Linear(inputs, spec.width)
@@ -255,12 +258,13 @@ class RowGenerator(nn.Module):
         return out
 
     def _quickly(self, z: Tensor, cond: Tensor) -> Tensor:
-        """The same without a gradient: norms folded into the layers, parts added up instead of copied side by side, and
-        where each row's condition is but one code, its weights looked up instead of multiplied."""
+        """The same without a gradient: norms folded into the layers, parts added up instead of copied side by side,
+        where each row's condition is but one code its weights looked up instead of multiplied, and the last layer
+        turned over, as `Heads.drawn` wants it."""
         parts = [z, cond]  # a layer's input is those of before, the last one first
         for layer in self.layers:
             parts.insert(0, _summed(parts, *_folded(*list(layer.children())[:2])).relu_())
-        return _summed(parts, self.last.weight, self.last.bias)
+        return _summed_over(parts, self.last.weight, self.last.bias).T
 
 
 def _folded(linear: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
@@ -270,7 +274,7 @@ def _folded(linear: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
     assert norm.running_mean is not None
     assert norm.running_var is not None
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    return linear.weight * scale[:, None], (linear.bias - norm.running_mean) * scale + norm.bias
+    return linear.weight * scale[:, None], norm.bias - norm.running_mean * scale
 
 
 def _summed(parts: Sequence[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
@@ -284,6 +288,20 @@ def _summed(parts: Sequence[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
     for part in known[::-1]:
         first -= part.shape[1]
         out.addmm_(part, weight[:, first : first + part.shape[1]].T)
+    return out
+
+
+def _summed_over(parts: Sequence[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
+    """`_summed`, one row of the result for each of `weight`: (out b)."""
+    *known, cond = parts
+    first = sum(part.shape[1] for part in known)
+    if cond.dim() == 1:
+        out = (weight[:, first:] + bias[:, None]).index_select(1, cond)
+    else:
+        out = torch.addmm(bias[:, None], weight[:, first:], cond.T)
+    for part in known[::-1]:
+        first -= part.shape[1]
+        out.addmm_(weight[:, first : first + part.shape[1]], part.T)
     return out
 
 

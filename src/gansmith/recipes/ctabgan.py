@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -134,8 +134,7 @@ class CTABGAN(Recipe):
         return cond, fake, raw
 
     def optimizer(self, name: str, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        betas = (self.beta1, 0.9)
-        return torch.optim.Adam(list(params), lr=at(self.lr, 0), betas=betas, weight_decay=1e-6, fused=True)
+        return torch.optim.Adam(list(params), at(self.lr, 0), (self.beta1, 0.9), weight_decay=1e-6, fused=True)
 
     def hyper(self, name: str, samples: int) -> Mapping[str, Any]:
         return {"lr": float(at(self.lr, samples))}
@@ -143,7 +142,8 @@ class CTABGAN(Recipe):
     def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
         cond = nets.G.conditions.filled(request["cond"], request["mask"], ctx.rand(request, 2))
         _, raw = nets.G(ctx.randn(request, self.latent), cond)
-        return Batch(x=nets.G.heads.drawn(raw, ctx.rand(request, nets.G.heads.count)))
+        x, codes = nets.G.heads.drawn(raw, ctx.rand(request, nets.G.heads.count))
+        return Batch(x=x, codes=codes)
 
 
 def information(fake: Tensor, real: Tensor) -> Tensor:
@@ -246,5 +246,5 @@ def paper(spec: Spec) -> CTABGAN:
 
 def small(spec: Spec) -> CTABGAN:
     """Narrow dense layers, a higher rate that falls and no momentum, no I, G averaged and calibrated."""
-    own = CTABGAN(lr=Cosine(1e-3, 2e-5, 1_500_000), beta1=0.0, half_life=50_000, calibrate=True)
-    return replace(own, latent=64, width=128, information=0.0, downstream=0.2)
+    lr = Cosine(1e-3, 2e-5, 1_500_000)
+    return CTABGAN(latent=64, width=128, information=0, downstream=0.2, lr=lr, beta1=0, half_life=5e4, calibrate=True)

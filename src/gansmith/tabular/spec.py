@@ -110,29 +110,14 @@ class TableSpec(Spec):
         x[:, self._scalar_places.to(x.device)] = scalars.float()
         return x.scatter_(1, codes.long() + self._choice_starts.to(x.device), 1.0) if codes.shape[1] else x
 
-    def compact(self, x: Tensor) -> tuple[Floats, Codes]:
-        """The inverse of `expand`; of a choice the largest entry counts."""
+    def compact(self, x: Tensor, codes: Tensor | None = None) -> tuple[Floats, Codes]:
+        """The inverse of `expand`; of a choice the largest entry counts, unless its `codes` (n choices) are known."""
         x = x.detach().float().cpu()
         scalars = x[:, self._scalar_places].clamp(-1, 1).double().numpy()
-        own = [x[:, s.slice] for s in self.spans if s.head == "choice"]
-        if not own:
-            return scalars, np.zeros((len(x), 0), dtype=np.int64)
-        codes = self._codes_of_ones(x)
-        return scalars, (torch.stack([part.argmax(1) for part in own], 1) if codes is None else codes).numpy()
-
-    def _codes_of_ones(self, x: Tensor) -> Tensor | None:
-        """The codes of rows whose choices are all one-hot, in a fraction of the time of argmax; None of other rows."""
-        places = self._choice_places
-        own = x.T.contiguous()[places[:, 0]]  # of rows made column by column a copy of what is asked alone
-        once = torch.zeros(int(places[-1, 1]) + 1, len(places)).scatter_(0, places[:, 1][None], 1.0)
-        hard = (once @ own == 1).all() & (once @ own.square() == 1).all() & (own >= 0).all()
-        return ((once * places[:, 2]) @ own).T.long() if bool(hard) else None
-
-    @cached_property
-    def _choice_places(self) -> Tensor:
-        """(entries, 3) int64 of all choices: the entry's place in a row, its choice's number, its code."""
-        choices = [s for s in self.spans if s.head == "choice"]
-        return torch.tensor([(s.start + code, n, code) for n, s in enumerate(choices) for code in range(s.width)])
+        if codes is not None:
+            return scalars, codes.cpu().numpy()
+        found = [x[:, s.slice].argmax(1) for s in self.spans if s.head == "choice"]
+        return scalars, torch.stack(found, 1).numpy() if found else np.zeros((len(x), 0), dtype=np.int64)
 
     @cached_property
     def _scalar_places(self) -> Tensor:
@@ -142,9 +127,11 @@ class TableSpec(Spec):
     def _choice_starts(self) -> Tensor:
         return torch.tensor([s.start for s in self.spans if s.head == "choice"], dtype=torch.int64)
 
-    def canonical(self, x: Tensor, rng: np.random.Generator) -> dict[str, npt.NDArray[Any]]:
-        """The networks' rows -> canonical columns."""
-        scalars, codes = self.compact(x)
+    def canonical(
+        self, x: Tensor, rng: np.random.Generator, known: Tensor | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The networks' rows -> canonical columns; `known` are the codes of their choices, where these are known."""
+        scalars, codes = self.compact(x, known)
         found, first, code = {}, 0, 0
         for column, encoder in zip(self.schema.learnt, self.encoders, strict=True):
             own = scalars[:, first : first + encoder.scalars], codes[:, code : code + len(encoder.choices)]

@@ -30,7 +30,7 @@ from .where import Numbers, OneOf, Wish, distance, share_of, words
 if TYPE_CHECKING:
     import pandas as pd
 
-BLOCK = 8_192  # rows made at once
+BLOCK = 16_384  # rows made at once
 FEW = 64  # fewer are not made
 PILOT = 2_048  # rows made to see how rare a condition is
 EASY = 0.02  # share of rows that meet a condition from which on drawing and rejecting is the quicker way
@@ -141,11 +141,11 @@ class Drawer:
             yield start, size
             start, size = start + size, min(BLOCK, 2 * size)
 
-    def _made(self, start: int, size: int, seed: int, asked: tuple[Asked, ...]) -> Tensor:
+    def _made(self, start: int, size: int, seed: int, asked: tuple[Asked, ...]) -> Batch:
         index = torch.arange(start, start + size)
         cond, mask = self._conditions(size, asked, fold(seed, "asked", start))
         request = Batch(index=index, cond=cond, mask=mask)
-        return sample(self.recipe, self.nets, request, seed=seed, chunk=BLOCK, block=BLOCK)["x"]
+        return sample(self.recipe, self.nets, request, seed=seed, chunk=BLOCK, block=BLOCK)
 
     def _searched(self, n: int, wishes: tuple[Wish, ...], seed: int) -> Iterator[pd.DataFrame]:
         """Rows that are asked for what can be asked, and then rejected where few are lost, or else searched for."""
@@ -153,10 +153,10 @@ class Drawer:
         size, start = min(BLOCK, max(PILOT, n)), 0
         judge = self.judge(wishes, asked)
         while True:
-            x = self._made(start, size, seed, asked)
+            made = self._made(start, size, seed, asked)
             start, self.draws = start + size, self.draws + size
-            met = float((judge(x) <= 0).mean())
-            yield self._accepted(x, wishes, seed, self.draws)
+            met = float((judge(made["x"]) <= 0).mean())
+            yield self._accepted(made, wishes, seed, self.draws)
             if met < EASY:
                 break
         while True:
@@ -165,7 +165,7 @@ class Drawer:
             cond, mask = self._conditions(chains, asked, fold(seed, "asked", start))
             found = search(walker, cond, mask, BUDGET)
             self.draws, start = self.draws + walker.draws, start + 1
-            yield self._accepted(found, wishes, seed, self.draws)
+            yield self._accepted(Batch(x=found), wishes, seed, self.draws)
 
     def _conditions(self, n: int, asked: tuple[Asked, ...], seed: int) -> tuple[Tensor, Tensor]:
         """`cond` (n conditions) and `mask` (n columns); where several categories will do, each as often as it is."""
@@ -224,10 +224,10 @@ class Drawer:
 
     def judge(self, wishes: tuple[Wish, ...], asked: tuple[Asked, ...]) -> Callable[[Tensor], Numbers]:
         """How far networks' rows are from what is asked."""
-        return lambda x: distance(wishes, self._canonical(x, asked, np.random.default_rng(0)))
+        return lambda x: distance(wishes, self._canonical(Batch(x=x), asked, np.random.default_rng(0)))
 
-    def _canonical(self, x: Tensor, asked: tuple[Asked, ...], rng: np.random.Generator) -> Columns:
-        inner = self.spec.canonical(x, rng)
+    def _canonical(self, made: Batch, asked: tuple[Asked, ...], rng: np.random.Generator) -> Columns:
+        inner = self.spec.canonical(made["x"], rng, made.get("codes"))
         for wish in asked:
             inner[wish.column] = self._among(inner[wish.column], wish, rng)
         return self.rules.backward(inner)
@@ -242,7 +242,7 @@ class Drawer:
         shares = wish.weights[allowed] / wish.weights[allowed].sum()
         return np.where(shared, rng.choice(wish.codes[allowed], len(codes), p=shares), codes)
 
-    def _accepted(self, x: Tensor, wishes: tuple[Wish, ...], seed: int, at: int) -> pd.DataFrame:
+    def _accepted(self, made: Batch, wishes: tuple[Wish, ...], seed: int, at: int) -> pd.DataFrame:
         """The rows that keep and meet everything but keys, without identifiers, as the user will read them.
 
         Args:
@@ -250,7 +250,7 @@ class Drawer:
         """
         rng = np.random.default_rng([seed & 0xFFFF_FFFF, seed >> 32, at])
         learnt = Schema(self.rules.schema.learnt)
-        frame = restore(self._canonical(x, self.asked(wishes), rng), learnt, start=0, seed=seed)
+        frame = restore(self._canonical(made, self.asked(wishes), rng), learnt, start=0, seed=seed)
         if not wishes and not self.rules.rules:
             return frame
         rows = Rows(frame, self._read_again(frame, wishes))
