@@ -107,3 +107,75 @@ def test_the_recipe_of_ones_own_keeps_the_contract(tmp_path: Path) -> None:
     (tmp_path / "my_gan.py").write_text(first, encoding="utf-8")
     done = subprocess.run([sys.executable, "-c", second], cwd=tmp_path, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
+
+
+FAKES = ("fakes", "other-fakes", "photos")
+
+
+def test_the_python_of_the_page_on_evaluation_runs(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from gansmith.data import ImageSource
+
+    pixels = ImageSource("bundled:fashion-mnist", labels=False).pixels
+    for place, rows in zip(FAKES, (range(40), range(40, 80), range(80, 120)), strict=True):
+        (tmp_path / place).mkdir()
+        for i in rows:
+            Image.fromarray(pixels[i, :, :, 0]).save(tmp_path / place / f"{i}.png")
+    first, metric, its_test = blocks(ROOT / "docs" / "evaluation.md", "python")
+    done = subprocess.run([sys.executable, "-c", first], cwd=tmp_path, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert "FD-random(n_real=40, n_fake=40, split=train" in done.stdout
+    assert "KD too few samples to tell" in done.stdout
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "contrast.py").write_text(metric, encoding="utf-8")
+    (tmp_path / "test_contrast.py").write_text(its_test, encoding="utf-8")
+    found = "from pathlib import Path\nfrom gansmith.metrics import images\nimages.__path__.append(str(Path('own')))\n"
+    (tmp_path / "conftest.py").write_text(found, encoding="utf-8")
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_contrast.py"]
+    done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, timeout=280)
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    words = ["evaluate", "fakes", "--data", "photos", "--extractor", "random", "--metric", "contrast"]
+    words = ["-c", f"{found}from gansmith.cli.main import main\nmain()", *words]
+    done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert "contrast_real-pixels" in done.stdout
+
+
+def test_every_metric_is_explained_with_a_picture() -> None:
+    from gansmith.metrics import registry
+    from gansmith.pipelines.evaluate import PROBES
+
+    page = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    sections = {part.split("\n", 1)[0]: part for part in page.split("\n### ")[1:]}
+    assert set(sections) == {*registry.names(), *PROBES}
+    for name, text in sections.items():
+        for wanted in (f"](evaluation/{name}.png)", "**Measures**", "**Bias and n**", "**Misleads**"):
+            assert wanted in text, f"{name} lacks {wanted}"
+
+
+def test_pictures_of_metrics_are_made_anew(tmp_path: Path) -> None:
+    from PIL import Image
+
+    words = [str(ROOT / "tools" / "evaluation_pictures.py"), "modes", "--out", str(tmp_path)]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert "('no bags', '9 of 10 modes'" in done.stdout
+    with Image.open(tmp_path / "modes.png") as made, Image.open(ROOT / "docs" / "evaluation" / "modes.png") as kept:
+        assert made.size == kept.size
+
+
+def test_inceptions_weights_are_packed_to_the_bytes_that_are_looked_for(shared_data: Path) -> None:
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    from safetensors.torch import load_file
+
+    from gansmith.nn.features.inception import WEIGHTS
+
+    found = spec_from_file_location("inception_weights", ROOT / "tools" / "inception_weights.py")
+    assert found is not None
+    assert found.loader is not None
+    tool = module_from_spec(found)
+    found.loader.exec_module(tool)
+    file = shared_data / "weights" / WEIGHTS
+    assert tool.packed(load_file(file)) == file.read_bytes()
