@@ -31,8 +31,7 @@ def run_fid(count: int | None = None) -> None:
     """FID of two folders of PNG files, from the files to the figure; alternating."""
     n = count or PICTURES
     job: Found = {"do": "fid", "real": str(folder("train", n)), "fake": str(folder("test", n)), "n": n}
-    job["weights"] = str(weights())
-    theirs({**job, "real": str(folder("train", 20)), "fake": str(folder("test", 20))})  # leaves its weights file
+    theirs({"do": "weights", "weights": str(weights())})
     rounds = []
     for _ in range(ROUNDS):
         rounds.append({"ours": ours(job), "theirs": theirs(job)})

@@ -1,7 +1,7 @@
 """Runs inside the incumbents' own environment: `python worker.py JOB.json`. It speaks in JSON, npz and npy files alone.
 
-A job is {"do": "features" | "metrics" | "prdc" | "distance" | "fid" | "shares", ...}; what it measured is written
-beside it as JOB.result.json.
+A job is {"do": NAME, ...} with a name from the end of this file; what it measured is written beside it as
+JOB.result.json.
 """
 
 import json
@@ -66,22 +66,25 @@ def prdc(job: dict) -> dict:
     return {k: float(v) for k, v in compute_prdc(np.load(job["real"]), np.load(job["fake"]), job["k"]).items()}
 
 
-def fid(job: dict) -> dict:
-    """FID of two folders with torch-fidelity's own defaults, from the files to the figure."""
+def weights(job: dict) -> dict:
+    """Writes the file of weights that `fid` reads."""
     import torch
 
-    weights = Path(job["scratch"]) / "inception.pth"
-    if not weights.exists():
-        torch.save(network(Path(job["weights"])).state_dict(), weights)
-    else:
-        import extractor_references  # noqa: F401  (declares what torchvision lacks)
+    torch.save(network(Path(job["weights"])).state_dict(), Path(job["scratch"]) / "inception.pth")
+    return {}
+
+
+def fid(job: dict) -> dict:
+    """FID of two folders with torch-fidelity's own defaults, from the files to the figure."""
+    from image_metrics_reference import stand_in_operators
+
+    stand_in_operators()
     import torch_fidelity
 
     options = {"fid": True, "cuda": False, "cache": False, "verbose": False}
+    options["feature_extractor_weights_path"] = f"{job['scratch']}/inception.pth"
     started = time.perf_counter()
-    found = torch_fidelity.calculate_metrics(
-        input1=job["fake"], input2=job["real"], feature_extractor_weights_path=str(weights), **options
-    )
+    found = torch_fidelity.calculate_metrics(input1=job["fake"], input2=job["real"], **options)
     return {"fid": found["frechet_inception_distance"], "seconds": time.perf_counter() - started}
 
 
@@ -111,5 +114,6 @@ def highest() -> float:
 if __name__ == "__main__":
     path = Path(sys.argv[1])
     job = json.loads(path.read_text())
-    jobs = {"features": features, "metrics": metrics, "distance": distance, "prdc": prdc, "fid": fid, "shares": shares}
+    jobs = {"features": features, "metrics": metrics, "distance": distance, "prdc": prdc}
+    jobs |= {"weights": weights, "fid": fid, "shares": shares}
     path.with_suffix(".result.json").write_text(json.dumps(jobs[job["do"]](job)))
