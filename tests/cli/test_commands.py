@@ -147,11 +147,12 @@ def test_evaluate_prints_each_figure_with_its_protocol(cli: Cli, run: Path) -> N
     assert "biased" not in told.err or "warning" in told.err
     kept = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
     assert [f["name"] for f in kept["figures"]] == [
-        *("FD", "FD-floor", "KD", "KD-floor", "precision", "recall", "precision-floor", "recall-floor")
+        *("FD", "FD-floor", "KD", "KD-floor", "precision", "recall", "precision-floor", "recall-floor"),
+        *("density", "coverage", "density-floor", "coverage-floor"),
     ]
     assert all("n_fake" in f["protocol"] for f in kept["figures"])
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [e["name"] for e in lines if e["event"] == "metric"][-8:] == [f["name"] for f in kept["figures"]]
+    assert [e["name"] for e in lines if e["event"] == "metric"][-12:] == [f["name"] for f in kept["figures"]]
     assert "n_fake=128" in (run / "report.html").read_text(encoding="utf-8")
 
 

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from gansmith.cli.main import app
 
+from .conftest import Cli
+
 RNG = np.random.default_rng(0)
 
 
@@ -97,3 +99,20 @@ def test_what_cannot_be_is_told(trained: Path, words: list[str], wanted: str) ->
     before = (trained / "people.csv").read_bytes()
     assert wanted in run(*(word.format(trained) for word in words), code=2)
     assert (trained / "people.csv").read_bytes() == before
+
+
+def test_small_whole_numbers_may_be_asked_for_by_range(tmp_path: Path) -> None:
+    import pandas as pd
+
+    from gansmith.cli.generate import asked
+    from gansmith.tabular.infer import infer
+
+    schema = infer(pd.DataFrame({"n": [0, 1, 2, 3] * 50, "c": ["a", "b"] * 100}))
+    assert asked("n=1..2", schema) == ("n", (1.0, 2.0))
+    assert asked("c=a", schema) == ("c", "a")
+
+
+def test_a_table_of_a_few_rows_is_refused(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "few.csv"
+    path.write_text("a,b\n1.5,x\n")
+    cli("train", path, "--samples", 2_000).refused("this table has 1 row", "at least 10")

@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_rows() -> None:
 @pytest.mark.parametrize("quality", ["knn", pytest.param("classifier", marks=pytest.mark.slow)])
 def test_the_filter_keeps_rows_of_the_class_and_tells_their_quality(quality: str) -> None:
     X, y = rare()
-    sampler = GANOverSampler(samples=20_000, fields={"calibrate": False}, quality=quality, random_state=0)
+    sampler = GANOverSampler(samples=40_000, fields={"calibrate": False}, quality=quality, random_state=0)
     X_new, y_new = sampler.fit_resample(X, y)
     made, told = X_new[120:], sampler.provenance_["quality"][120:]
     assert Counter(y_new) == {0: 100, 1: 100}

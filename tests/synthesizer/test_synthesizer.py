@@ -30,12 +30,21 @@ def test_rows_have_the_form_of_the_training_data(plain: Any, orders: pd.DataFram
     assert made["mail"].str.contains("@").all()
 
 
-def test_it_learns(plain: Any) -> None:
-    """In the hundred steps that there is time for: shares, and the held-out score."""
+def test_shares_are_those_of_the_data(plain: Any) -> None:
     made = plain.sample(2_000, seed=3)
-    assert plain.scores_[-1][1] < plain.scores_[0][1]
-    assert abs((made["city"] == "Rome").mean() - 0.4) < 0.2
-    assert abs(made["vip"].mean() - 0.18) < 0.15
+    assert abs((made["city"] == "Rome").mean() - 0.4) < 0.05
+    assert abs(made["vip"].mean() - 0.18) < 0.06
+
+
+@pytest.mark.slow
+def test_it_learns() -> None:
+    """What forty steps do not give: a falling held-out score, and in the rows what hangs together in the data."""
+    trained = gs.TableSynthesizer("ctgan", **{**SMALL, "samples": 150_000}).fit(shop())
+    assert min(score for _, score in trained.scores_) < 0.7 * trained.scores_[0][1]
+    made = trained.sample(4_000, seed=3)
+    vip = made["vip"].astype(bool)
+    assert made["price"][vip].mean() > made["price"][~vip].mean() + 25  # 50 in the data
+    assert vip[made["city"] == "Paris"].mean() > vip[made["city"] != "Paris"].mean() + 0.15  # 0.4 in the data
 
 
 def test_the_same_seed_gives_the_same_bytes(plain: Any, tmp_path: Path) -> None:
@@ -281,3 +290,9 @@ def test_settings_of_the_recipe_may_be_schedules(orders: pd.DataFrame, tmp_path:
     again = gs.TableSynthesizer.load(tmp_path / "run")
     assert again.generator_.recipe.lr == fields["lr"]
     assert again.sample(5, seed=0).equals(made.sample(5, seed=0))
+
+
+def test_arrays_are_tables_too() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    made = gs.TableSynthesizer("ctgan", samples=500, batch=100, quiet=True, fields={"width": 16, "latent": 4}).fit(x)
+    assert list(made.sample(5, seed=0).columns) == ["x0", "x1", "x2"]

@@ -215,7 +215,7 @@ BAD: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "ragged": ("a,b\n" + "1,2\n" * 5 + "1\n1,2\n1,2,3\n", {}, r"2 rows do not .* line 7 has 1, line 9 has 3"),
     "ragged below quoted lines": ('a,b\n"x\ny",2\n1\n', {}, r"line 4 has 1"),
     "infinite": ("a,b\n1,2\n2,inf\n3,4\n", {}, r"'b' is infinite in row 2"),
-    "not UTF-8": ("a\nx\nMüller\n".encode("latin-1"), {}, r"line 3 holds the byte 0xFC.*encoding='cp1252'.*Müller"),
+    "not UTF-8": ("a\nx\nMüller\n".encode("latin-1"), {}, r"line 3 holds the byte 0xFC.*'cp1252'.*Müller"),
     "not UTF-8, late": (b"a\n" + b"x\n" * 200_000 + b"\xfc\n", {}, r"line 200,002 holds the byte 0xFC"),
     "unknown encoding": ("a\n1\n", {"encoding": "utf9"}, r"no encoding is called 'utf9'. Did you mean 'utf-8'"),
     "wrong encoding": (b"a\n\x81\n", {"encoding": "cp1252"}, r"not CP1252: line 2"),

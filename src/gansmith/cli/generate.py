@@ -50,7 +50,7 @@ def command(
             raise click.UsageError("--label and --truncation are for pictures; rows are asked for with --where")
         rows(run, number, seed, wheres, out, for_spreadsheets, overwrite, export, recipe)
         return
-    if wheres or for_spreadsheets:
+    if (wheres or for_spreadsheets) and run.exists():
         raise click.UsageError("--where and --for-spreadsheets are for tables; this run makes pictures")
     pictures(run, number, seed, label, truncation, out or Path("samples"), grid, overwrite, export, recipe)
 
@@ -117,10 +117,12 @@ def asked(text: str, schema: Schema) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise click.UsageError(f"wanted --where COLUMN=VALUE, COLUMN=LOW..HIGH or COLUMN=A|B, this was: {text}")
-    numeric = schema[name].kind in ("integer", "float")
+    column = schema[name]
+    counted = bool(column.categories) and all(type(c) in (int, float) for c in column.categories)
+    numeric = column.kind in ("integer", "float")
     low, dots, high = value.partition("..")
-    if dots and numeric | (schema[name].kind == "datetime"):
-        return name, (number(low, numeric), number(high, numeric))
+    if dots and numeric | counted | (column.kind == "datetime"):
+        return name, (number(low, numeric | counted), number(high, numeric | counted))
     values = [number(part, numeric) for part in value.split("|")]
     return name, values if len(values) > 1 else values[0]
 

@@ -42,8 +42,8 @@ class CsvFile:
         """
         pa, ragged, last = need("pyarrow"), [0], None
         try:
-            with opened(self.path) as file:
-                for batch in self._reader(file, ragged):
+            with _native(self.path) as file, self._reader(file, ragged) as reader:
+                for batch in reader:
                     last = batch if batch.num_rows else last
                     if not ragged[0]:
                         yield {name: self._points(batch.column(i), name) for i, name in enumerate(self.names)}
@@ -125,6 +125,19 @@ class CsvFile:
                     f"{self.place}: a double quote is opened after line {start:,} and never closed; close it, or "
                     'write "" for a quote within a cell'
                 ) from None
+
+
+def _native(path: Path) -> Any:
+    """The file for Arrow, unpacked where it is packed.
+
+    Its threads read ahead, and one that had to ask Python for bytes while the program ends would end it with a signal.
+    """
+    pa = need("pyarrow")
+    with open(path, "rb") as file:
+        magic = file.read(4)
+    packed = "gzip" if magic[:2] == b"\x1f\x8b" else "bz2" if magic[:3] == b"BZh" else None
+    file = pa.OSFile(str(path), "rb")
+    return pa.CompressedInputStream(file, packed) if packed else file
 
 
 def _numbered(n: int) -> list[str]:

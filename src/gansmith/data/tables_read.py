@@ -83,8 +83,8 @@ def open_table(
 
     Args:
         data: a path to delimited text (packed by gzip or not) or parquet, a glob, a folder, a list of paths that make
-            one table, a pandas DataFrame, or anything that gives itself as an Arrow stream or through the DataFrame
-            interchange protocol.
+            one table, a pandas DataFrame, an array of two dimensions (its columns become x0, x1, ...), or anything that
+            gives itself as an Arrow stream or through the DataFrame interchange protocol.
         schema: columns as the user describes them, or the file of such a schema; columns that are not in it are left
             out, and what it leaves open is found in the data.
         delimiter, encoding, header: of text; found by looking when left out.
@@ -104,6 +104,9 @@ def open_table(
 def _parts(data: Any, delimiter: str | None, encoding: str | None, header: bool | None) -> list[Part]:
     if _is_frame(data):
         return [FramePart(data)]
+    if hasattr(data, "__array_interface__") and getattr(data, "ndim", 0) == 2:
+        pd = need("pandas")
+        return [FramePart(pd.DataFrame(data, columns=[f"x{i}" for i in range(data.shape[1])]))]
     if isinstance(data, str | os.PathLike):
         data = [data]
     if isinstance(data, list | tuple) and data and all(isinstance(d, str | os.PathLike) for d in data):

@@ -153,7 +153,7 @@ def not_decoded(path: Path, encoding: str) -> DataError:
                 decoder.decode(bad)
             except UnicodeError as error:
                 return DataError(_advice(place, encoding, line, bad, error))
-    return DataError(f"{place} is not {encoding.upper()}: it ends in the middle of a letter; say encoding=…")
+    return DataError(f"{place} is not {encoding.upper()}: it ends in the middle of a letter; save a copy as UTF-8")
 
 
 def _advice(place: str, encoding: str, line: int, bad: bytes, error: UnicodeError) -> str:
@@ -162,7 +162,8 @@ def _advice(place: str, encoding: str, line: int, bad: bytes, error: UnicodeErro
     seen = bad[max(0, at - 12) : at + 12].decode(guess, "replace").strip()
     return (
         f"{place} is not {encoding.upper()}: line {line:,} holds the byte 0x{bad[at : at + 1].hex().upper()}. "
-        f"Name its encoding, such as encoding={guess!r}, which reads there: {seen!r}"
+        f"Written in {guess!r}, it reads there: {seen!r}; save a copy as UTF-8, or in Python: "
+        f"fit(pandas.read_csv(..., encoding={guess!r}))"
     )
 
 

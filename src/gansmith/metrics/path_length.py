@@ -64,6 +64,15 @@ class PathLength:
         self.samples, self.epsilon, self.ends, self.batch = samples, epsilon, ends, batch
         self.weights, self.distance = weights, distance
 
+    @staticmethod
+    def prepare() -> None:
+        """Looks whether LPIPS's weights are on this machine.
+
+        Raises:
+            DataError: they are absent or damaged.
+        """
+        LPIPS()
+
     @torch.no_grad()
     def measure(self, latents: Latents, *, seed: int = 0) -> dict[str, float]:
         """`path_length`, and the standard error of the mean as its spread.

@@ -12,7 +12,7 @@ import torch
 
 from .. import checkpoint
 from ..config import write_text
-from ..errors import ConfigError, DataError, UserError, did_you_mean
+from ..errors import ConfigError, DataError, MissingExtra, UserError, did_you_mean
 from ..metrics import registry
 from ..metrics.base import Extractor, Figure, MeasuredBy, Metric, Seen
 from ..metrics.compare import Comparison
@@ -227,8 +227,19 @@ def _fitting(case: Case, metrics: Sequence[str], extractor: Any, away: Pictures 
     have = {"features", "pixels", *(HEAD + head for head in getattr(extractor, "heads", ()))}
     have |= ({"labels"} if case.real.classes else set()) | ({"held"} if away else set())
     fits = [name for name in registry.names() if registry.make(name).needs <= have]
-    probes = list(PROBES) if case.make else []
+    fits = [name for name in fits if _at_hand(case, name, registry.metric_class(name))]
+    probes = [name for name, probe in PROBES.items() if case.make and _at_hand(case, name, probe)]
     return list(dict.fromkeys([*fits, *probes, *(name for name in metrics if name != ALL)]))
+
+
+def _at_hand(case: Case, name: str, metric: Any) -> bool:
+    """Whether all that a metric works with is on this machine: weights of networks of its own."""
+    try:
+        getattr(metric, "prepare", lambda: None)()
+    except (DataError, MissingExtra) as error:
+        case.remarks.append(f"{name} is left out: {str(error).splitlines()[0]}")
+        return False
+    return True
 
 
 def _without_classes(metrics: Sequence[str]) -> str:

@@ -96,7 +96,10 @@ def _names(given: Sequence[Any], least: int, what: str) -> tuple[str, ...]:
 def _need(kinds: Iterable[str], names: Iterable[str], schema: Schema, what: object) -> None:
     for name in names:
         if schema[name].kind not in kinds:
-            raise DataError(f"{what!r} wants a column of kind {' or '.join(kinds)}; {name!r} is: {schema[name].kind}")
+            raise DataError(
+                f"{what!r} wants a column of kind {' or '.join(kinds)}; {name!r} is: {schema[name].kind}. Say another "
+                "kind of it in a schema: --save-schema writes one, --schema takes it"
+            )
 
 
 class Inequality(Constraint):

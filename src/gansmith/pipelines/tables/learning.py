@@ -17,7 +17,7 @@ import numpy as np
 from ...config import plain, to_dict
 from ...data.tables import TableSource
 from ...data.tables_read import Table, open_table
-from ...errors import ConfigError, Interrupted, RunFolderError
+from ...errors import ConfigError, DataError, Interrupted, RunFolderError
 from ...recipes.base import Recipe
 from ...tabular.schema import Schema
 from ...tabular.spec import TableSpec
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCORES, OFTEN, SELDOM = 60, 5_000, 25_000  # held-out scores in a run; samples between two at least, and by the clock
+FEWEST = 10  # rows
+DEFAULT = "ctabgan"  # the recipe unless another is named; nobody asked for it
 PATIENCE = 20  # scores without a better one end the run
 Own = TypeVar("Own", bound="Learner")
 
@@ -107,6 +109,11 @@ class Learner(Estimator):
         refuse_private(self._class())
         asked = constraint_files.read(self.constraints)
         table = open_table(data, schema=self.schema)
+        if table.rows < FEWEST:
+            raise DataError(
+                f"this table has {table.rows} row{'s' * (table.rows != 1)}; wanted at least {FEWEST}: "
+                "whatever came out would be those very rows"
+            )
         rules = fit_rules(canonical_chunks(table), table.schema, asked)
         source = TableSource(transformed(table, rules), seed=self.seed, **dict(self._class().reads))
         training, held = hold_out(source, self.holdout, self.seed)
@@ -223,7 +230,8 @@ class Learner(Estimator):
     def _prepared(
         self, source: Any, rules: Rules, table: Table, data: Any, wishes: Wishes, shard: Sequence[str]
     ) -> Prepared:
-        wishes = replace(wishes, recipe=self.recipe if isinstance(self.recipe, str) else None)
+        named = isinstance(self.recipe, str) and self.recipe != DEFAULT
+        wishes = replace(wishes, recipe=self.recipe if named else None)
         prepared = prepare(source, wishes, recipe=self.recipe, shard=shard, changes=self._changes(rules))
         document = store.table_document(rules, self._plain_params(), table.rows, place_of(data))
         return replace(prepared, about=prepared.about | {"data": place_of(data), store.TABLE: document})
