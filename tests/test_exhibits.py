@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from gansmith.report.exhibited import FOLDER, exhibited
 from gansmith.report.exhibits import Exhibits, exhibit, make_exhibits, thumbnails
 from gansmith.report.sheets import cut, sheet
 from gansmith.training import folder as run_folder
+from pages import Page
 
 CPU = torch.device("cpu")
 N = 120
@@ -35,28 +35,6 @@ class Grey:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         return pixels.float().mean(3).flatten(1) / 255
-
-
-class Tags(HTMLParser):
-    VOID = ("meta", "img", "input", "br", "line", "circle", "polyline", "polygon")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.images: list[dict[str, str | None]] = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.images += [dict(attrs)] if tag == "img" else []
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        return
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def random_pictures(n: int, seed: int, channels: int = 1) -> np.ndarray:
@@ -168,7 +146,7 @@ def test_the_page_shows_it(run: Path, real: ImageSource) -> None:
     assert "looked at closely" not in write_report(run).read_text(encoding="utf-8")
     look(run, real, checkpoint="step-000000007")
     text = write_report(run).read_text(encoding="utf-8")
-    page = Tags(text)
+    page = Page(text)
     assert len(page.images) == 16 * 4 + 20 + 20
     assert all((image["src"] or "").startswith("data:image/") for image in page.images)
     assert all(image["alt"] for image in page.images)
@@ -189,7 +167,7 @@ def test_damage_leaves_its_part_out(run: Path, real: ImageSource) -> None:
         real_features=features(real).flip(0),
     )
     (made.folder / "neighbours.png").write_bytes((whole.folder / "worst.png").read_bytes())
-    assert Tags(write_report(run).read_text(encoding="utf-8")).images == []
+    assert Page(write_report(run).read_text(encoding="utf-8")).images == []
     for content in ("{", "[]", "{}", '{"samples": 3, "realism": 7}', "\x00"):
         (made.folder / "exhibits.json").write_text(content, encoding="utf-8")
         assert exhibited(run) is None
@@ -265,7 +243,7 @@ def test_counts_of_many_modes_are_drawn_as_a_skyline(run: Path, real: ImageSourc
     assert "and 10 more" in text
     assert '<svg class="skyline"' in text
     assert "by a &lt;b&gt;classifier" in text
-    Tags(text)
+    Page(text)
 
 
 def test_names_of_classes_are_text_and_never_markup(run: Path) -> None:
@@ -296,7 +274,7 @@ def test_large_pictures_are_kept_small(run: Path) -> None:
     source = ImageSource(wide.numpy(), size=480, cache=False)
     made = exhibit(run, Small(), [wide[:8]], source, Small()(wide))
     assert made.document["sheets"]["worst"]["width"] == 160
-    page = Tags(write_report(run).read_text(encoding="utf-8"))
+    page = Page(write_report(run).read_text(encoding="utf-8"))
     assert {image["width"] for image in page.images} == {"96"}
 
 

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +18,7 @@ from gansmith.data import ImageSource
 from gansmith.errors import RunFolderError, TrainingFailed
 from gansmith.report import charts, read, write_report
 from gansmith.training.monitors import SampleGrid
-
-
-class Page(HTMLParser):
-    """Checks that tags close and collects what a page would fetch."""
-
-    VOID = ("meta", "img", "input", "link", "br", "line", "circle", "polyline")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.fetched: list[str] = []
-        self.images = 0
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.images += tag == "img"
-        self.fetched += [v or "" for k, v in attrs if k in ("src", "href", "srcset", "data")]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        return
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
+from pages import Page
 
 
 def log(run: Path) -> list[dict[str, Any]]:
@@ -81,7 +55,7 @@ def test_training_leaves_a_report(trained: Path) -> None:
 def test_the_page_is_whole_and_fetches_nothing(trained: Path) -> None:
     text = (trained / "report.html").read_text(encoding="utf-8")
     page = Page(text)
-    assert page.images == 1 + 7, "the headline, and a grid at the start and at each tick"
+    assert len(page.images) == 1 + 7, "the headline, and a grid at the start and at each tick"
     assert all(address.startswith("data:image/") for address in page.fetched)
     assert not re.search(r"https?://", text)
     assert not re.search(r"url\(|@import", text)
@@ -134,7 +108,7 @@ def test_a_run_that_was_killed_still_has_a_report(run: Path) -> None:
     sorted((run / "samples").glob("*.png"))[2].write_bytes(b"\x89PNG cut short")
     text = write_report(run).read_text(encoding="utf-8")
     assert "1 line of the log could not be read" in text
-    assert Page(text).images == 1 + 6
+    assert len(Page(text).images) == 1 + 6
 
 
 def test_a_log_without_ticks(run: Path) -> None:

@@ -10,7 +10,6 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from scenery import scene
 
 from gansmith.cli.main import main
 from gansmith.pipelines.inspect import inspect
+from pages import Page
 
 Ran = Callable[..., tuple[int, str, str]]
 
@@ -38,38 +38,6 @@ def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     return run
 
 
-class Page(HTMLParser):
-    """Checks that tags close; collects addresses and what thumbnails are called."""
-
-    VOID = ("meta", "img", "br", "line", "polyline")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.addresses: list[str] = []
-        self.alts: list[str] = []
-        self.headings: list[str] = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.addresses += [v or "" for k, v in attrs if k in ("src", "href", "srcset", "data")]
-        self.alts += [given["alt"] or ""] if tag == "img" else []
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        return
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] == "h2":
-            self.headings.append(data)
-
-
 def test_it_tells_and_writes(cli: Ran, scenes: Callable[..., Path]) -> None:
     scenes(*(f"{i}.png" for i in range(8)), folder="photos")
     scene(3).resize((60, 60)).save("photos/copy.png")
@@ -82,7 +50,7 @@ def test_it_tells_and_writes(cli: Ran, scenes: Callable[..., Path]) -> None:
     assert data["copies"] == [{"identical": False, "names": ["3.png", "copy.png"]}]
     page = Page(Path("photos-inspect.html").read_text(encoding="utf-8"))
     assert page.headings == ["A look at them", "Copies", "Sizes and values"]
-    assert {"3.png", "copy.png"} <= set(page.alts)
+    assert {"3.png", "copy.png"} <= {image["alt"] for image in page.images}
 
 
 def test_strict_is_for_scripts(cli: Ran, scenes: Callable[..., Path]) -> None:
@@ -144,9 +112,9 @@ def test_the_page_needs_nothing_and_runs_nothing(tmp_path: Path) -> None:
     assert "<script" not in text
     assert "<b>evil" not in text
     page = Page(text)
-    assert all(a.startswith("data:image/") for a in page.addresses)
-    assert len(page.addresses) >= 6
-    for address in page.addresses:
+    assert all(a.startswith("data:image/") for a in page.fetched)
+    assert len(page.fetched) >= 6
+    for address in page.fetched:
         with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as picture:
             assert max(picture.size) == 128
 
@@ -156,7 +124,7 @@ def test_a_page_for_many_stays_small(tmp_path: Path) -> None:
     x = np.stack([np.asarray(scene(i // 4, (16, 16))) for i in range(800)])
     found = inspect((x, np.arange(800) // 8), out=tmp_path / "page.html")
     page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
-    assert len(page.addresses) < 400
+    assert len(page.fetched) < 400
     assert len(json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))["copies"]) == 200
     assert len(found.seen.copies) == 200
     assert "176 more groups" in (tmp_path / "page.html").read_text(encoding="utf-8")
