@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from ..config import write_bytes
 from ..data.source import Source
 from ..errors import DataError, UserError
 from ..metrics.base import Extractor, Figure, MeasuredBy
@@ -28,7 +29,7 @@ from ..spec import ImageSpec
 from . import pictures
 from .classes import Modes, by_class, modes_of
 from .exhibited import DOCUMENT, FOLDER
-from .sheets import Sheet, put, sheet
+from .sheets import Sheet, sheet
 
 MOST = 512  # samples that are looked at
 SHOWN = 32  # most and least realistic samples
@@ -255,8 +256,8 @@ def _write(folder: Path, sheets: Mapping[str, Sheet], document: dict[str, Any]) 
         folder.mkdir(parents=True, exist_ok=True)
         document["sheets"] = {name: made.to_json(f"{name}.png") for name, made in sheets.items()}
         for name, made in sheets.items():
-            put(folder / f"{name}.png", made.png)
-        put(folder / DOCUMENT, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
+            write_bytes(folder / f"{name}.png", made.png)
+        write_bytes(folder / DOCUMENT, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror or error}; make room, or mend it") from error
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,19 +63,3 @@ def cut(folder: Path, told: Mapping[str, Any]) -> list[Picture]:
     except (OSError, ValueError, KeyError, TypeError, Image.DecompressionBombError):
         return []
     return [whole.crop((x, y, x + width, y + height)) for x, y in places]
-
-
-def put(path: Path, content: bytes) -> None:
-    """Writes a file through a temporary one beside it, so that readers never see half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
