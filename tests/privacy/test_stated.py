@@ -80,5 +80,5 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         read_stated(tmp_path / "none.yaml", SCHEMA)
     broken = tmp_path / "broken.yaml"
     broken.write_text("bounds: {age: [0, 1}\n")
-    with pytest.raises(DataError, match=r"broken.yaml is no YAML \(line 1\)"):
+    with pytest.raises(DataError, match=r"broken.yaml, in which things are stated, is no YAML \(line 1\)"):
         read_stated(str(broken), SCHEMA)

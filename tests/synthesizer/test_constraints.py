@@ -206,7 +206,7 @@ def test_combinations_of_the_data_and_no_others() -> None:
         (lambda: read([{"kind": "inequalities"}]), "no constraint 'inequalities'.*Did you mean 'inequality'"),
         (lambda: read([{"kind": "range", "columns": "a", "lo": 3}]), "cannot be made"),
         (lambda: read(["x"]), "not a constraint: 'x'; there are: Inequality"),
-        (lambda: read("no_such.yaml"), "cannot read the constraints in no_such.yaml"),
+        (lambda: read("no_such.yaml"), "the file of constraints no_such.yaml cannot be read"),
         (lambda: read([{"kind": "custom", "predicate": "nowhere:f"}]), "no function 'nowhere:f'"),
         (lambda: Custom(lambda d: d).to_json(), "cannot be saved"),
         (lambda: fitted(trips(), Custom(lambda d: True)), "returned True for 150 rows"),

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..errors import DataError, did_you_mean
 from ..tabular.schema import DISCRETE, Column, Schema
+from ..tabular.schemafile import read_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,8 @@ def read_stated(given: Any, schema: Schema) -> Stated:
     """
     if given is None or isinstance(given, Stated):
         return given or Stated()
-    read = _from_file(Path(given)) if isinstance(given, str | Path) else given
+    named = f"{given}, in which things are stated,"
+    read = read_yaml(Path(given), named) or {} if isinstance(given, str | Path) else given
     known = [f.name for f in fields(Stated)]
     if not isinstance(read, Mapping):
         raise DataError(f"what may be stated, each by column: {', '.join(known)}; this was: {read!r}")
@@ -82,17 +82,6 @@ def read_stated(given: Any, schema: Schema) -> Stated:
     stated = Stated(**made)
     stated.check(schema)
     return stated
-
-
-def _from_file(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}, in which things are stated, cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        at = getattr(error, "problem_mark", None)
-        where = f" (line {at.line + 1})" if at else ""
-        raise DataError(f"{path} is no YAML{where}: {getattr(error, 'problem', None) or error}") from None
 
 
 def _values(what: str, column: Column, values: Any) -> tuple[Any, ...]:

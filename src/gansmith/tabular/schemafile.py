@@ -67,14 +67,7 @@ def load_schema(path: Path | str) -> Schema:
         DataError: unreadable, no schema, an unknown field or kind (the nearest is named), or two columns of one name.
     """
     path = Path(path)
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the schema {path} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        at = getattr(error, "problem_mark", None)
-        where = f" (line {at.line + 1})" if at else ""
-        raise DataError(f"the schema {path} is no YAML{where}: {getattr(error, 'problem', None) or error}") from None
+    found = read_yaml(path, f"the schema {path}")
     columns = found.get("columns") if isinstance(found, dict) else found
     if not isinstance(columns, list) or not all(isinstance(c, dict) for c in columns) or not columns:
         raise DataError(
@@ -166,3 +159,22 @@ def _remarks(column: Column) -> str:
     if column.kind == "category" and len(column.categories) == 1 and not column.nulls:
         found.append("one value only")
     return "; ".join(found)
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """What a YAML file of the user's holds.
+
+    Args:
+        what: it is, for messages.
+
+    Raises:
+        DataError: it cannot be read, or is no YAML; the line is named.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{what} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        at = getattr(error, "problem_mark", None)
+        where = f" (line {at.line + 1})" if at else ""
+        raise DataError(f"{what} is no YAML{where}: {getattr(error, 'problem', None) or error}") from None

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from ...errors import ConfigError, UserError, did_you_mean
+from ...tabular.schemafile import read_yaml
 from .constraints import Constraint, Custom, FixedCombinations, Inequality, OneHot, Predicate, Range, Unique
 
 KINDS: dict[str, type[Constraint]] = {c.kind: c for c in (Inequality, Range, FixedCombinations, OneHot, Unique, Custom)}
@@ -99,10 +100,7 @@ def _one(item: Any) -> Constraint:
 
 
 def _from_file(path: Path) -> Any:
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the constraints in {path}: {str(error).splitlines()[0]}") from None
+    found = read_yaml(path, f"the file of constraints {path}")
     return found.get("constraints", ()) if isinstance(found, Mapping) else found
 
 
