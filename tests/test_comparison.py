@@ -12,13 +12,20 @@ import pytest
 import gansmith as gs
 from gansmith.errors import RunFolderError, UserError
 from gansmith.report import read
-from gansmith.report.compare import better, compared, names_of, reading, write_comparison
+from gansmith.report.compare import compared, names_of, reading, write_comparison
 
 BY = "fashion(n_real=64, n_fake=64)"
 
 
 def figure(name: str, value: float, interval: tuple[float, float] | None = None, protocol: str = BY) -> dict[str, Any]:
-    return {"name": name, "value": value, "interval": interval and list(interval), "protocol": protocol}
+    better = "high" if name in ("precision", "recall") else "low"
+    return {
+        "name": name,
+        "value": value,
+        "interval": interval and list(interval),
+        "protocol": protocol,
+        "better": better,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +64,9 @@ def test_a_difference_within_the_noise_is_none(runs: list[Path]) -> None:
     assert "without intervals" in reading(recall, names)
 
 
-@pytest.mark.parametrize(
-    ("name", "way"),
-    [
-        *[("FID", "low"), ("FD", "low"), ("KID", "low"), ("FID-infinity", "low"), ("recall", "high"), ("LPIPS", None)],
-        *[("class-FD", "low"), ("class-FD/3", "low"), ("modes", "high"), ("modes_kl", "low"), ("KD-floor", "low")],
-    ],
-)
-def test_which_way_is_better(name: str, way: str | None) -> None:
-    assert better(name) == way
+def test_what_has_no_direction_is_not_ranked() -> None:
+    both = [figure("vendi", 5.0, (4.9, 5.1)) | {"better": None}, figure("vendi", 7.0, (6.9, 7.1)) | {"better": None}]
+    assert "not to be ranked" in reading({"name": "vendi", "protocol": BY, "values": both}, ["a", "b"])
 
 
 def test_the_page(runs: list[Path], tmp_path: Path) -> None:

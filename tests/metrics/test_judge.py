@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from gansmith.errors import ConfigError, DataError
-from gansmith.metrics import featurecache
+from gansmith.metrics import featurecache, registry
+from gansmith.metrics.base import which_is_better
 from gansmith.metrics.featurecache import real_features
 from gansmith.metrics.functional import frechet_distance, moments, precision_recall
 from gansmith.metrics.judge import FewPictures, QuickJudge, judge, lines, real_floor
@@ -235,3 +236,15 @@ def test_features_that_are_not_finite_are_refused_where_they_come():
 
     with pytest.raises(DataError, match="mean took of real pictures are not finite"):
         judge([REAL], [FAKE], Broken(), ("fid",))
+
+
+@pytest.mark.parametrize(
+    ("metric", "figure", "way"),
+    [
+        *[("fid", "fid", "low"), ("kid", "kid", "low"), ("fid_infinity", "fid_infinity", "low")],
+        *[("class_fid", "class_fid/3", "low"), ("modes", "modes", "high"), ("modes", "modes_kl", "low")],
+        *[("precision_recall", "recall", "high"), ("lpips", "lpips", None), ("vendi", "vendi", None)],
+    ],
+)
+def test_each_figure_knows_which_way_is_better(metric, figure, way):
+    assert which_is_better(registry.metric_class(metric), figure) == way

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .judging import progress, sides
+from .judging import progress, settings, sides
 from .options import debug, from_file
 from .show import say
 
@@ -29,14 +30,9 @@ def command(
     b: Path,
     data: str | None,
     metrics: tuple[str, ...],
-    number: int,
     extractor: str | None,
-    split: str | None,
-    seed: int,
-    size: int | None,
-    channels: str | None,
     out: Path | None,
-    recipe: str | None,
+    **common: Any,
 ) -> None:
     """Say which of A and B makes the better pictures: runs, packed models, or folders of pictures of any origin.
 
@@ -52,20 +48,9 @@ def command(
 
     if out is not None and out.exists():
         raise UserError(f"{out} is there already, and nothing is overwritten; choose another name for --out")
-    with progress(number) as advance:
+    with progress(common["number"]) as advance:
         found = compare(
-            a,
-            b,
-            data,
-            metrics=metrics or METRICS,
-            n=number,
-            extractor=extractor,
-            seed=seed,
-            recipe=recipe,
-            split=split,
-            size=size,
-            channels=int(channels) if channels else None,
-            progress=advance,
+            a, b, data, metrics=metrics or METRICS, extractor=extractor, progress=advance, **settings(**common)
         )
     say(f"A is {a}\nB is {b}\n")
     for row in found:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .judging import export, progress, refuse, sides, tell
+from .judging import export, progress, refuse, settings, sides, tell
 from .options import debug, from_file
 from .show import say
 
@@ -32,17 +32,12 @@ def command(
     run: Path,
     data: str | None,
     metrics: tuple[str, ...],
-    number: int,
     extractor: tuple[str, ...],
     held: str | None,
-    split: str | None,
-    seed: int,
-    size: int | None,
-    channels: str | None,
     test: str | None,
     target: str | None,
     out: Path | None,
-    recipe: str | None,
+    **common: Any,
 ) -> None:
     """Judge a run against real data; or a folder of generated pictures, or a file of synthetic rows, of any origin.
 
@@ -57,7 +52,7 @@ def command(
     from ..pipelines.tables.models import is_table_model
 
     if is_table_model(run) or is_table(run):
-        table_rows(run, data, test, target, seed, out, recipe)
+        table_rows(run, data, test, target, common["seed"], out, common["recipe"])
         return
     if test or target:
         raise click.UsageError("--test and --target are for tables; these are pictures")
@@ -65,20 +60,15 @@ def command(
 
     if out is not None:
         refuse(out)
-    with progress(number) as advance:
+    with progress(common["number"]) as advance:
         found = evaluate(
             run,
             data,
             metrics=metrics or METRICS,
-            n=number,
             extractor=list(extractor) or None,
             held=held,
-            seed=seed,
-            recipe=recipe,
-            split=split,
-            size=size,
-            channels=int(channels) if channels else None,
             progress=advance,
+            **settings(**common),
         )
     tell(found)
     if out is not None:

@@ -35,6 +35,11 @@ def sides(command: F) -> F:
     return command
 
 
+def settings(number: int, channels: str | None, **same: Any) -> dict[str, Any]:
+    """What the options of `sides` and `--recipe` say, as `evaluate` and `compare` take it."""
+    return {**same, "n": number, "channels": int(channels) if channels else None}
+
+
 def tell(found: Evaluation) -> None:
     """Prints what a judgement found, each figure with its protocol."""
     for remark in found.remarks:

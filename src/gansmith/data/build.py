@@ -68,6 +68,11 @@ def native_size(listing: Listing) -> int:
     return short[len(short) // 2] if short else 0
 
 
+def are_grey(listing: Listing) -> bool:
+    """Whether a sample of the pictures is grey, by their headers alone."""
+    return all(s.grey for s in _shapes(listing))
+
+
 def _shapes(listing: Listing) -> list[Shape]:
     step = max(1, len(listing) // SAMPLE)
     return [s for s in map(shape, listing.read(range(0, len(listing), step))) if s]

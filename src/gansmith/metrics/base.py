@@ -16,6 +16,7 @@ from torch import Tensor
 
 Side = Literal["real", "fake", "held"]
 Reduction = Literal["sum", "cat"]
+Better = Literal["low", "high"]
 Gather = Callable[[Tensor], list[Tensor]]
 M = TypeVar("M", bound="Metric")
 
@@ -107,6 +108,7 @@ class Figure:
         spread: standard deviation over the metric's own parts (subsets, splits), where it has them.
         interval: where 95 % of resamples fall; None where the metric knows none.
         floor: the same figure of real pictures against real ones; its protocol stands in a figure of its own.
+        better: whether `low` or `high` is better; None where neither is, and it is read beside that of real pictures.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Figure:
     spread: float | None = None
     interval: tuple[float, float] | None = None
     floor: float | None = None
+    better: Better | None = None
 
     def told(self) -> str:
         """The value, and what stands beside it."""
@@ -128,7 +131,17 @@ class Figure:
 
     def to_json(self) -> dict[str, Any]:
         found = {"name": self.name, "value": self.value, "spread": self.spread, "protocol": str(self.protocol)}
-        return found | {"interval": self.interval and list(self.interval), "floor": self.floor}
+        more = {"interval": self.interval and list(self.interval), "floor": self.floor, "better": self.better}
+        return found | more
+
+
+def which_is_better(metric: Any, figure: str) -> Better | None:
+    """The direction of a metric's or probe's figure: high for those in its `higher`, none for those in its `unranked`,
+    low for all others."""
+    name = figure.partition("/")[0]
+    if name in getattr(metric, "unranked", ()):
+        return None
+    return "high" if name in getattr(metric, "higher", ()) else "low"
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ..errors import ConfigError, DataError
-from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side
+from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side, which_is_better
 from .bootstrap import interval, resampled
 from .extractors import figure_name
 from .featurecache import Progress, remembered
@@ -227,7 +227,17 @@ def _measured(
         return interval(found[name], resampled(moved[name], counts, seed=seed), bounds.get(name.partition("/")[0]))
 
     names = [name for name in found if not name.endswith("_std")]
-    return [Figure(figure_name(n, extractor), found[n], by, found.get(f"{n}_std"), around(n)) for n in names]
+    return [
+        Figure(
+            figure_name(n, extractor),
+            found[n],
+            by,
+            found.get(f"{n}_std"),
+            around(n),
+            better=which_is_better(metric, n),
+        )
+        for n in names
+    ]
 
 
 def _as_floor(figure: Figure, what: str) -> Figure:

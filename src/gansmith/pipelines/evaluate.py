@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,7 +14,7 @@ from .. import checkpoint
 from ..config import write_text
 from ..errors import ConfigError, DataError, MissingExtra, UserError, did_you_mean
 from ..metrics import registry
-from ..metrics.base import Extractor, Figure, MeasuredBy, Metric, Seen
+from ..metrics.base import Extractor, Figure, MeasuredBy, Metric, Seen, which_is_better
 from ..metrics.compare import Comparison
 from ..metrics.compare import compare as compare_pictures
 from ..metrics.extractors import choose_extractor, load_extractor
@@ -179,7 +179,9 @@ def _judged(
     progress: Tell | None,
     hear: Hear,
 ) -> list[Figure]:
-    away = unseen(case, held)
+    fed = registry.names() if ALL in metrics else _sorted(metrics)[0]
+    wanted = any("held" in registry.make(name, settings.get(name)).needs for name in fed)
+    away = unseen(case, held) if wanted or held is not None else None  # opening them reads them all
     streamed, probes = _sorted(_fitting(case, metrics, extractor, away) if ALL in metrics else metrics)
     needs = {need for name in streamed for need in registry.make(name, settings.get(name)).needs}
     classes = case.real.classes if "labels" in needs else ()
@@ -256,11 +258,7 @@ def _with_class(figure: Figure, classes: Sequence[str]) -> Figure:
     head, slash, number = figure.name.partition("/")
     if not slash or not number.isdigit() or int(number) >= len(classes):
         return figure
-    return Figure(f"{head}/{classes[int(number)]}", *_rest_of(figure))
-
-
-def _rest_of(f: Figure) -> tuple[Any, ...]:
-    return f.value, f.protocol, f.spread, f.interval, f.floor
+    return replace(figure, name=f"{head}/{classes[int(number)]}")
 
 
 def _probed(case: Case, names: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[Figure]:
@@ -272,7 +270,11 @@ def _probed(case: Case, names: Sequence[str], settings: Mapping[str, Mapping[str
         assert case.make is not None
         found = probe.measure(latents(case.make, seed=case.seed), seed=case.seed)
         by = MeasuredBy("generator", "none", "", 0, 0, "none", detail=probe.detail())
-        figures += [Figure(k, v, by, found.get(f"{k}_std")) for k, v in found.items() if not k.endswith("_std")]
+        figures += [
+            Figure(k, v, by, found.get(f"{k}_std"), better=which_is_better(probe, k))
+            for k, v in found.items()
+            if not k.endswith("_std")
+        ]
     return figures
 
 
@@ -288,7 +290,7 @@ class _Closely:
     def hear(self, metrics: Mapping[str, Metric], kept: Mapping[str, Seen]) -> None:
         """Remembers what judging saw."""
         self.known = kept["real"]
-        if (counted := metrics.get("modes")) is not None and hasattr(counted, "counts"):
+        for counted in (metric for metric in metrics.values() if hasattr(metric, "counts")):  # of modes, for bars
             self.modes = Modes(counted.counts("fake").tolist(), counted.counts("real").tolist())
 
     def show(self, figures: Sequence[Figure], checkpoint: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.build import native_size
+from ..data.build import are_grey, native_size
 from ..data.find import list_pictures
 from ..data.images import ImageSource
 from ..errors import DataError, SpecError, UserError
@@ -117,14 +117,12 @@ def agreeing(fakes: ImageSpec, data: Any, split: str | None, *, size: int | None
             f"the generated pictures are {fakes.size} pixels a side, the real ones {real}; resizing changes figures, "
             f"so say it: --size {min(fakes.size, real)} brings both to one size"
         )
-    if channels is None:
-        found = image_spec(ImageSource(data, size=16, split=split, labels=False, cache=False).spec)
-        if found.channels != fakes.channels:
-            kinds = {1: "grey", 3: "colour", 4: "colour with transparency"}
-            raise DataError(
-                f"the generated pictures are {kinds[fakes.channels]}, the real ones {kinds[found.channels]}; "
-                f"--channels {min(fakes.channels, found.channels)} brings both together"
-            )
+    if channels is None and are_grey(list_pictures(data, split)) != (fakes.channels == 1):
+        kinds = ("grey", "colour") if fakes.channels == 1 else ("colour", "grey")
+        raise DataError(
+            f"the generated pictures are {kinds[0]}, the real ones {kinds[1]}; resizing and colour change figures, so "
+            "say it: --channels 1 brings both to grey"
+        )
 
 
 def image_spec(spec: Spec) -> ImageSpec:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from .build import HEADLINE_PIXELS, facts, flatten, over_time
 from .page import page
 from .record import Record, read
 
-LOWER = {"fid", "fd", "kid", "kd", "sfid", "sfd", "ppl", "kl"}  # the lower the better, by a word of the name
-NO_DIRECTION = ("lpips", "ms-ssim", "vendi")  # to be read beside the real pictures' own
 ENDINGS = (".html", ".json", ".csv")
 
 
@@ -67,17 +64,10 @@ def compared(records: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]
     return found, [name for name in alone if name not in {f["name"] for f in found}]
 
 
-def better(name: str) -> str | None:
-    """Whether `low` or `high` is better; None where neither is."""
-    if name.lower().startswith(NO_DIRECTION):
-        return None
-    return "low" if LOWER & set(re.findall("[a-z]+", name.lower())) else "high"
-
-
 def reading(row: dict[str, Any], names: Sequence[str]) -> str:
     """What a row says, as far as intervals allow."""
     known = [(f, n) for f, n in zip(row["values"], names, strict=True) if f is not None]
-    way = better(row["name"])
+    way = known[0][0].get("better")
     if way is None:
         return "not to be ranked: read it beside that of real pictures"
     known.sort(key=lambda pair: pair[0]["value"], reverse=way == "high")

@@ -47,6 +47,7 @@ class AccuracyScore(PictureSample):
     )
 
     higher: ClassVar[frozenset[str]] = frozenset({"accuracy_score"})
+    unranked: ClassVar[frozenset[str]] = frozenset({"accuracy_score_real"})  # read beside that of real pictures
 
     def __init__(
         self, *, steps: int = 800, batch: int = 128, size: int = 32, keep: int = 20_000, seed: int = 2020

@@ -30,6 +30,7 @@ class LPIPSDiversity(Pairs):
     name: ClassVar[str] = "lpips"
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = dict.fromkeys(("lpips", "lpips_real"), (0.0, math.inf))
     higher: ClassVar[frozenset[str]] = frozenset({"lpips"})
+    unranked: ClassVar[frozenset[str]] = frozenset({"lpips", "lpips_real"})  # read beside that of real pictures
 
     def __init__(self, *, pairs: int = 1000, seed: int = 2020, weights: str | Path | None = None) -> None:
         super().__init__(pairs=pairs, seed=seed)

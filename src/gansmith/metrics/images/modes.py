@@ -32,6 +32,7 @@ class Modes(Streaming):
     states: ClassVar[dict[str, Reduction]] = {"real": "sum", "fake": "sum"}
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"modes_kl": (0.0, math.inf)}
     higher: ClassVar[frozenset[str]] = frozenset({"modes"})
+    unranked: ClassVar[frozenset[str]] = frozenset({"modes_real"})  # read beside that of real pictures
 
     def update(self, seen: Seen, side: Side) -> None:
         if side in self.states and len(seen):

@@ -38,6 +38,7 @@ class MSSSIM(Pairs):
 
     name: ClassVar[str] = "ms_ssim"
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = dict.fromkeys(("ms_ssim", "ms_ssim_real"), (0.0, 1.0))
+    unranked: ClassVar[frozenset[str]] = frozenset({"ms_ssim", "ms_ssim_real"})  # read beside that of real pictures
 
     def compare(self, first: Tensor, second: Tensor) -> Tensor:
         weights = fitting_weights(min(first.shape[1:3]))

@@ -29,6 +29,7 @@ class Vendi(Streaming):
     sides: ClassVar[frozenset[Side]] = frozenset({"fake"})
     states: ClassVar[dict[str, Reduction]] = {"count": "sum", "outer": "sum"}
     higher: ClassVar[frozenset[str]] = frozenset({"vendi"})
+    unranked: ClassVar[frozenset[str]] = frozenset({"vendi"})  # read beside that of real pictures
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"vendi": (1.0, math.inf)}
 
     def update(self, seen: Seen, side: Side) -> None:
