@@ -97,7 +97,7 @@ def judge(
     if wanted.held and held is None:
         asking = ", ".join(name for name, metric in fed.items() if "held" in metric.needs)
         raise ConfigError(f"{asking} needs real pictures that training never saw; give them as held=")
-    run = _Run(fed, extractor, split, seed, intervals, limit, fresh if floor else {}, spare is not None)
+    run = _Run(dict(fed), extractor, split, seed, intervals, limit, fresh if floor else {}, spare is not None)
     known = {"real": real_key, **(keys or {})}
     sides = {"real": real, "fake": fake, "held": held if wanted.held else None, "spare": spare}
     for side, parts in sides.items():
@@ -106,7 +106,10 @@ def judge(
             run.take(side, remembered(parts, extractor, wanted, side, key=key, folder=cache, progress=progress))
     if hear is not None:
         hear(fed, {side: kept.sample() for side, kept in run.kept.items()})
-    return _beside([f for name in fed for f in run.figures(name, warn or _issue)])
+    del fed
+    found = {name: run.figures(name, warn or _issue) for name in fresh}
+    run.forget_fakes()  # floors are of real pictures alone, and copy them
+    return _beside([f for name in fresh for f in (*found[name], *run.floors_of(fresh[name]()))])
 
 
 @dataclass
@@ -145,7 +148,7 @@ class _Run:
                 metric.update(kept.sample(), _side(side))
 
     def figures(self, name: str, warn: Callable[[str], None]) -> list[Figure]:
-        """What a metric found, with spreads, intervals and remarks; then its floors."""
+        """What a metric found, with spreads, intervals and remarks."""
         metric = self.fed[name]
         sides = [side for side in self.kept if side != "spare"]
         counts = {_side(side): self._count(metric, side) for side in sides}
@@ -154,10 +157,20 @@ class _Run:
         found = _measured(metric, sample if self.intervals else None, counts, by, self.extractor, self.seed)
         for name, said in getattr(metric, "remarks", dict)().items():
             warn(f"{figure_name(name, self.extractor)}-{self.extractor.name} {said}")
-        return found + self._floors(metric)
+        return found
 
-    def _floors(self, metric: Metric) -> list[Figure]:
-        """The same metric of real pictures on every side; none where they are too few."""
+    def forget_fakes(self) -> None:
+        """Frees what was kept of generated pictures, and the metrics that hold it; their numbers are still known."""
+        self.fed.clear()
+        if "fake" in self.kept:
+            self.kept["fake"].forget()
+
+    def floors_of(self, metric: Metric) -> list[Figure]:
+        """The same metric of real pictures on every side; none where they are too few.
+
+        Args:
+            metric: a fresh one, only to ask what it needs.
+        """
         if (streamed := self.streamed.get(metric.name)) is not None:
             return self._of_streamed(streamed)
         kept = {side: k.sample() for side, k in self.kept.items() if side != "fake" and k.count}

@@ -54,6 +54,10 @@ class Kept:
         heads = {name.removeprefix("head:"): v for name, v in found.items() if name.startswith("head:")}
         return Seen(found.get("features", torch.empty(0, 0)), None, heads, found.get("labels"))
 
+    def forget(self) -> None:
+        """Frees what is kept; the number of pictures seen stays."""
+        self._rows.clear()
+
 
 def _columns(seen: Seen) -> Iterator[tuple[str, Tensor]]:
     yield "features", seen.features
