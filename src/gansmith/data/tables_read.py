@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import DataError, MissingExtra, did_you_mean
 from ..tabular.frames import as_dtype
 from ..tabular.infer import Inference, check_names
+from ..tabular.recognise import PLACEHOLDERS
 from ..tabular.schema import Column, Schema
 from ..tabular.schemafile import load_schema
 from ..tabular.values import TEXT, need, numbers_among, text_dtype
@@ -309,6 +310,9 @@ def _typed_column(array: Any, column: Column) -> Any:
         found = numbers_among(known) if len(known) else (np.zeros(0), np.zeros(0, dtype=bool))
         if found is not None:
             return _numbers(array, found[0], found[1], column)
+    if column.format is not None and column.kind in ("integer", "float"):  # a dash among amounts is a missing one
+        words = need("pyarrow.compute").is_in(array, value_set=pa.array(sorted(PLACEHOLDERS)))
+        array = need("pyarrow.compute").if_else(words, pa.scalar(None, pa.string()), array)
     held = array.to_pandas()
     return held.astype("category" if dtype == "category" else text_dtype(dtype) if dtype in TEXT else object)
 

@@ -96,11 +96,15 @@ def _text_numbers(known: Any, column: Column, rows: Array) -> Array:
 
 def _decorated(known: Any, column: Column, rows: Array) -> Array:
     form, held = column.format or "", [str(v) for v in known.tolist()]
-    values = decorated.read(held, form)
-    if values is None:
-        at = next(i for i, text in enumerate(held) if decorated.read([text], form) is None)
-        raise _misfit(column, int(rows[at]), held[at], f"a number written as {form.format(1234.5)}")
-    return values
+    found = decorated.among(held, form)
+    if found is None:
+        at = next(i for i, text in enumerate(held) if decorated.among([text], form) is None)
+        example = decorated.write(np.array([1234.5]), form)[0]
+        raise _misfit(column, int(rows[at]), held[at], f"a number written as {example}")
+    values, absent = found
+    out = np.full(len(held), np.nan)
+    out[~absent] = values
+    return out
 
 
 def _is_number(text: str) -> bool:

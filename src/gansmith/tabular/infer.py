@@ -250,13 +250,13 @@ class _Tally:
         form, facts = self.facts.format, self.facts
         if form is None and (found := numbers_among(known)) is not None:
             return found
+        held = known.to_pylist()
         if form is None and facts.numbers is None:
-            form = decorated.find(known[: decorated.LOOKED_AT].to_pylist())
-        values = decorated.read(known.to_pylist(), form) if form is not None else None
-        if values is None:
-            return None
-        facts.format = form
-        return values, np.zeros(len(values), dtype=bool)
+            form = decorated.find(held)
+        values = decorated.among(held, form) if form is not None else None
+        if values is not None:
+            facts.format = form
+        return values
 
     def _add_text_numbers(
         self, values: npt.NDArray[Any], absent: npt.NDArray[Any], known: Any, places: npt.NDArray[Any], before: int

@@ -38,7 +38,7 @@ class Column:
         categories: of a category or boolean: the values, JSON scalars, most frequent first.
         counts: how many training rows each category has, missing ones last where `nulls`.
         format: of dates that are text: their strftime format; of numbers that are text with a unit or a currency: how
-            they are written, such as `${:,.2f}`; else None.
+            they are written, such as `${:,.2f}` or `{:.,2f} €` (see `decorated`); else None.
         timezone: of a datetime.
         decimals: of a float: digits after the point, as far as all values agree; None for full precision.
         low, high: of a number or date, in canonical units: lowest and highest training value.

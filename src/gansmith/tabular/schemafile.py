@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from ..errors import DataError, did_you_mean
+from . import decorated
 from .dates import render, unknown_token
 from .schema import KINDS, Column, Schema
 
@@ -109,6 +110,11 @@ def _checked(schema: Schema) -> Schema:
             raise DataError(
                 f"column {column.name!r}: the date format {column.format!r} has a part {bad} that is unknown"
             )
+        if column.kind in ("integer", "float") and column.format is not None and decorated.style(column.format) is None:
+            raise DataError(
+                f"column {column.name!r}: no format of numbers: {column.format!r}; wanted one such as ${{:,.2f}} for "
+                "$1,250.00, or {:.,2f} € for 1.250,00 €"
+            )
     return schema
 
 
@@ -155,10 +161,16 @@ def _remarks(column: Column) -> str:
     if column.special:
         found.append("special: " + ", ".join(f"{v:g}" for v in column.special))
     if column.format is not None:
-        found.append(f"written {column.format if column.kind == 'datetime' else column.format.format(1234.5)}")
+        found.append(f"written {column.format if column.kind == 'datetime' else _example(column.format)}")
     if column.kind == "category" and len(column.categories) == 1 and not column.nulls:
         found.append("one value only")
     return "; ".join(found)
+
+
+def _example(form: str) -> str:
+    import numpy as np
+
+    return decorated.write(np.array([1234.5]), form)[0]
 
 
 def read_yaml(path: Path, what: str) -> Any:
