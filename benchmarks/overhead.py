@@ -43,8 +43,8 @@ class Loop:
             self.nets.to(memory_format=torch.channels_last)
         make = torch.optim.Adam
         settings: dict[str, Any] = {
-            "lr": recipe.lr,
-            "betas": (recipe.beta1, 0.999),
+            "lr": recipe.solver.lr,
+            "betas": (recipe.solver.beta1, 0.999),
             **({"fused": True} if tuned else {}),
         }
         self.optimizers = {name: make(self.nets[name].parameters(), **settings) for name in ("D", "G")}

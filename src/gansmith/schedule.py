@@ -42,7 +42,25 @@ class Linear:
         return self.start + (self.end - self.start) * done
 
 
-Scheduled: TypeAlias = float | Cosine | Linear
+@dataclass(frozen=True)
+class Exponential:
+    """`start` times `factor` to the power of samples / `over`, until it reaches `end`.
+
+    In YAML and on the command line: `{kind: exponential, start: 0.1, factor: 0.5, over: 100000, end: 1e-6}`.
+    """
+
+    start: float
+    factor: float
+    over: int
+    end: float
+    kind: Literal["exponential"] = "exponential"
+
+    def at(self, samples: float) -> float:
+        value = self.start * math.exp(math.log(self.factor) * samples / self.over)
+        return max(value, self.end) if self.factor < 1 else min(value, self.end)
+
+
+Scheduled: TypeAlias = float | Cosine | Linear | Exponential
 
 
 def at(value: Scheduled, samples: float) -> float:

@@ -182,7 +182,7 @@ def test_a_bug_is_told_in_two_lines(monkeypatch: pytest.MonkeyPatch, cli: Cli, r
 
 def test_settings_that_cannot_be_are_the_users_mistake(cli: Cli, photos: Path) -> None:
     cli("train", photos, "--recipe", "gan", "recipe.latent=-3").refused("GAN cannot be built with these settings")
-    cli("train", photos, "--recipe", "dcgan", "recipe.lr=.nan").refused("DCGAN cannot be built", "learning rate")
+    cli("train", photos, "--recipe", "dcgan", "recipe.solver.lr=.nan").refused("DCGAN cannot be built", "learning rate")
 
 
 def test_a_mistake_in_a_recipe_of_ones_own_names_file_and_line(cli: Cli, photos: Path, tmp_path: Path) -> None:

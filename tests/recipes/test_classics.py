@@ -10,6 +10,7 @@ from torch import nn
 
 from gansmith.batch import Batch
 from gansmith.errors import DataError, SpecError
+from gansmith.game import Game, Solver
 from gansmith.nn.maxout import Maxout, drop
 from gansmith.recipes import cgan, dcgan, gan
 from gansmith.recipes.base import Context, Networks, Recipe
@@ -21,6 +22,10 @@ TWO = ("a", "b")
 
 def count(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
+
+
+def g_loss(recipe: Recipe, nets: Networks, batch: Batch) -> dict[str, torch.Tensor]:
+    return recipe.phases()["G"].loss(nets, batch, Context())
 
 
 def play(recipe: Recipe, spec: ImageSpec, n: int = 4) -> Networks:
@@ -124,14 +129,14 @@ def test_saturating_g_plays_minimax() -> None:
     spec = ImageSpec(size=8, channels=1)
     recipe = gan.GAN(width=8, units=4, irange=0.5)
     nets, batch = recipe.networks(spec), Batch(x=torch.zeros(3, 1, 8, 8))
-    non, minimax = (r.g_loss(nets, batch, Context())["adv"] for r in (recipe, replace(recipe, saturating=True)))
+    non, minimax = (g_loss(r, nets, batch)["adv"] for r in (recipe, replace(recipe, game=Game(loss="minimax"))))
     torch.testing.assert_close(torch.exp(minimax) + torch.exp(-non), torch.ones(3))  # 1 - s and s
 
 
 def test_adam_is_an_option_and_sgd_has_momentum() -> None:
     parameters = [nn.Parameter(torch.zeros(2))]
     assert isinstance(gan.GAN().optimizer("G", parameters), torch.optim.SGD)
-    assert isinstance(gan.GAN(solver="adam").optimizer("G", parameters), torch.optim.Adam)
+    assert isinstance(gan.GAN(solver=Solver()).optimizer("G", parameters), torch.optim.Adam)
     later = gan.GAN().hyper("G", 10_000_000)
     assert later["lr"] == pytest.approx(0.1 * 1.000004**-100_000)
     assert 0.5 < later["momentum"] < 0.7
@@ -142,14 +147,14 @@ def test_adam_is_an_option_and_sgd_has_momentum() -> None:
 def test_r1_is_a_phase_of_its_own_where_it_has_a_weight(name: str) -> None:
     spec = ImageSpec(size=8, channels=1, classes=TWO)
     small = MODULES[name].small(spec)
-    assert "R1" not in MODULES[name].paper(spec).phases()
-    phase = small.phases()["R1"]
-    assert (phase.trains, phase.every, phase.second_order) == (("D",), small.penalty_every, ("D",))
+    assert "penalty" not in MODULES[name].paper(spec).phases()
+    phase = small.phases()["penalty"]
+    assert (phase.trains, phase.every, phase.second_order) == (("D",), small.game.penalty_every, ("D",))
     nets, batch = small.networks(spec), Batch(x=torch.rand(2, 1, 8, 8), y=torch.tensor([0, 1]))
     r1 = phase.loss(nets, batch, Context())["r1"]
     x = batch["x"].clone().requires_grad_()
     (slope,) = torch.autograd.grad((nets.D(x) if name == "gan" else nets.D(x, batch["y"])).sum(), x)
-    weight = small.gamma / 2 * small.penalty_every
+    weight = small.game.r1 / 2 * small.game.penalty_every
     torch.testing.assert_close(r1, weight * slope.square().sum((1, 2, 3)))
 
 
@@ -179,6 +184,6 @@ def test_dropout_keeps_the_share_and_the_mean() -> None:
 def test_dropout_is_the_same_for_a_row_in_parts() -> None:
     recipe, spec = gan.GAN(width=8, units=8, irange=0.5), ImageSpec(size=8, channels=1)
     nets, x = recipe.networks(spec), torch.rand(6, 1, 8, 8) * 2 - 1
-    whole = recipe.d_loss(nets, Batch(x=x), Context(seed=2))["adv"]
-    parts = [recipe.d_loss(nets, Batch(x=x[i : i + 3]), Context(seed=2, row=i))["adv"] for i in (0, 3)]
+    whole = recipe.phases()["D"].loss(nets, Batch(x=x), Context(seed=2))["adv"]
+    parts = [recipe.phases()["D"].loss(nets, Batch(x=x[i : i + 3]), Context(seed=2, row=i))["adv"] for i in (0, 3)]
     torch.testing.assert_close(torch.cat(parts), whole)

@@ -10,9 +10,10 @@ from torch import nn
 
 from gansmith.batch import Batch
 from gansmith.errors import DataError, SpecError
+from gansmith.game import Solver
 from gansmith.recipes import r3gan
 from gansmith.recipes.base import Context, Networks
-from gansmith.recipes.r3gan import R3GAN
+from gansmith.recipes.r3gan import R3GAN, relativistic
 from gansmith.schedule import Cosine, at
 from gansmith.spec import ImageSpec, Spec
 
@@ -122,23 +123,29 @@ class Constant(nn.Module):
         return z[:, :4].view(-1, 1, 2, 2) * 0
 
 
+def loss(
+    phase: str, recipe: R3GAN, nets: Networks, batch: Batch, ctx: Context | None = None
+) -> dict[str, torch.Tensor]:
+    return recipe.phases()[phase].loss(nets, batch, ctx or Context())
+
+
 def test_losses_are_the_papers() -> None:
-    nets, recipe = Networks({"G": Constant(), "D": Linear()}), replace(TINY, gamma=3.0)
+    nets, recipe = Networks({"G": Constant(), "D": Linear()}), replace(TINY, game=relativistic(3.0))
     batch, w = Batch(x=torch.randn(5, 1, 2, 2)), nets.D.w
     difference = batch["x"].flatten(1) @ w
-    losses = recipe.d_loss(nets, batch, Context())
+    losses = loss("D", recipe, nets, batch)
     torch.testing.assert_close(losses["adv"], torch.nn.functional.softplus(-difference))
     torch.testing.assert_close(losses["r1"], (1.5 * w.square().sum()).expand(5))
     torch.testing.assert_close(losses["r2"], losses["r1"])
-    torch.testing.assert_close(recipe.g_loss(nets, batch, Context())["adv"], torch.nn.functional.softplus(difference))
+    torch.testing.assert_close(loss("G", recipe, nets, batch)["adv"], torch.nn.functional.softplus(difference))
 
 
 def test_lazy_penalties_keep_their_weight() -> None:
     nets, batch = Networks({"G": Constant(), "D": Linear()}), Batch(x=torch.randn(5, 1, 2, 2))
-    lazy = replace(TINY, gamma=3.0, penalty_every=4)
-    totals = [lazy.d_loss(nets, batch, Context(step=s)) for s in range(4)]
+    lazy = replace(TINY, game=relativistic(3.0, every=4))
+    totals = [loss("D", lazy, nets, batch, Context(step=s)) for s in range(4)]
     assert [set(t) for t in totals] == [{"adv", "r1", "r2"}] + [{"adv"}] * 3
-    every = replace(lazy, penalty_every=1).d_loss(nets, batch, Context())
+    every = loss("D", replace(TINY, game=relativistic(3.0)), nets, batch)
     torch.testing.assert_close(totals[0]["r1"], 4 * every["r1"])
 
 
@@ -163,10 +170,10 @@ def test_schedules_reach_the_optimizer_as_floats() -> None:
     halfway = recipe.hyper("D", 10_000_000)
     assert halfway["lr"] == pytest.approx(1.25e-4)
     assert halfway["betas"][1] == pytest.approx(0.945)
-    assert at(recipe.gamma, 10_000_000) == pytest.approx(0.0275)
+    assert at(recipe.game.r1, 10_000_000) == pytest.approx(0.0275)
     assert at(recipe.ema["G"], 10_000_000) == pytest.approx(2.5e6)
-    assert at(recipe.augment, 10_000_000) == pytest.approx(0.275)
-    constant = replace(recipe, lr=1, beta2=0.99).hyper("G", 5)
+    assert at(recipe.game.augment.p, 10_000_000) == pytest.approx(0.275)
+    constant = replace(recipe, solver=Solver(lr=1, beta2=0.99)).hyper("G", 5)
     assert [type(v) for v in (constant["lr"], *constant["betas"])] == [float] * 3
 
 
@@ -179,10 +186,10 @@ def test_initial_network_is_the_identity_in_its_blocks() -> None:
 
 def test_augmented_losses_are_reproducible_by_row() -> None:
     spec = ImageSpec(size=16, channels=3)
-    recipe = replace(TINY, augment=Cosine(0.5, 0.9, 100))
+    recipe = replace(TINY, game=relativistic(0.05, Cosine(0.5, 0.9, 100)))
     torch.manual_seed(0)
     nets, x = recipe.networks(spec), torch.rand(6, 3, 16, 16) * 2 - 1
-    whole = recipe.d_loss(nets, Batch(x=x), Context(seed=3))
-    parts = [recipe.d_loss(nets, Batch(x=x[i : i + 3]), Context(seed=3, row=i)) for i in (0, 3)]
+    whole = recipe.phases()["D"].loss(nets, Batch(x=x), Context(seed=3))
+    parts = [recipe.phases()["D"].loss(nets, Batch(x=x[i : i + 3]), Context(seed=3, row=i)) for i in (0, 3)]
     for name, value in whole.items():
         torch.testing.assert_close(torch.cat([p[name] for p in parts]), value, rtol=1e-4, atol=1e-5)

@@ -8,9 +8,11 @@
     wasserstein      f - r                                  -f                  Arjovsky 2017, arXiv:1701.07875
     relativistic     softplus(f - r)                        softplus(r - f)     Jolicoeur-Martineau 2018,
                                                             (real logits too)   arXiv:1807.00734 (RpGAN)
+    relativistic_average
+                     softplus(m(f) - r) + softplus(f - m(r))    the same, r and f exchanged, both / 2   (RaSGAN)
 
-s is the logistic function, r and f are D's logits. Logits are (b,), or (b, ...) for a D that judges patches;
-each sample's patches are averaged. Losses are computed in float32 at least, whatever the logits came in.
+s is the logistic function, r and f are D's logits, m is the mean over the (micro-)batch. Logits are (b,), or (b, ...)
+for a D that judges patches; each sample's patches are averaged. Losses are computed in float32 at least.
 """
 
 from __future__ import annotations
@@ -32,11 +34,17 @@ class Pair(NamedTuple):
 
     Attributes:
         d: `(real_logits, fake_logits) -> (b,)`.
-        g: `(fake_logits) -> (b,)`; of `relativistic`, `(fake_logits, real_logits) -> (b,)`.
+        g: `(fake_logits) -> (b,)`; where it `compares`, `(fake_logits, real_logits) -> (b,)`.
+        compares: whether logits only mean something beside the other side's (relativistic losses).
+        d_smooth: `d` with one-sided label smoothing, `(real_logits, fake_logits, s) -> (b,)`: real pictures are to be
+            judged real with probability 1 - s (Salimans 2016, arXiv:1606.03498, section 3.4); None where the loss knows
+            no probabilities.
     """
 
     d: Callable[..., Tensor]
     g: Callable[..., Tensor]
+    compares: bool = False
+    d_smooth: Callable[..., Tensor] | None = None
 
 
 def full(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
@@ -51,6 +59,10 @@ def per_sample(values: Logits) -> PerSample:
 
 def _cross_entropy_d(real: Logits, fake: Logits) -> PerSample:
     return per_sample(F.softplus(-full(real))) + per_sample(F.softplus(full(fake)))
+
+
+def _smooth_cross_entropy_d(real: Logits, fake: Logits, s: float) -> PerSample:
+    return _cross_entropy_d(real, fake) + per_sample(s * full(real))  # softplus(r) - softplus(-r) = r
 
 
 def _minimax_g(fake: Logits) -> PerSample:
@@ -89,9 +101,29 @@ def _relativistic_g(fake: Logits, real: Logits) -> PerSample:
     return per_sample(F.softplus(full(real) - full(fake)))
 
 
-minimax = Pair(_cross_entropy_d, _minimax_g)
-non_saturating = Pair(_cross_entropy_d, _non_saturating_g)
+def _relativistic_average_d(real: Logits, fake: Logits) -> PerSample:
+    r, f = full(real), full(fake)
+    return (per_sample(F.softplus(f.mean() - r)) + per_sample(F.softplus(f - r.mean()))) / 2
+
+
+def _relativistic_average_g(fake: Logits, real: Logits) -> PerSample:
+    return _relativistic_average_d(fake, real)
+
+
+minimax = Pair(_cross_entropy_d, _minimax_g, d_smooth=_smooth_cross_entropy_d)
+non_saturating = Pair(_cross_entropy_d, _non_saturating_g, d_smooth=_smooth_cross_entropy_d)
 least_squares = Pair(_least_squares_d, _least_squares_g)
 hinge = Pair(_hinge_d, _minus_g)
 wasserstein = Pair(_wasserstein_d, _minus_g)
-relativistic = Pair(_relativistic_d, _relativistic_g)
+relativistic = Pair(_relativistic_d, _relativistic_g, compares=True)
+relativistic_average = Pair(_relativistic_average_d, _relativistic_average_g, compares=True)
+
+PAIRS = {
+    "minimax": minimax,
+    "non_saturating": non_saturating,
+    "least_squares": least_squares,
+    "hinge": hinge,
+    "wasserstein": wasserstein,
+    "relativistic": relativistic,
+    "relativistic_average": relativistic_average,
+}

@@ -71,7 +71,7 @@ def classes() -> dict[str, str]:
     found = {}
     for name in names():
         text = (_folder() / f"{name}.py").read_text(encoding="utf-8")
-        found.update(dict.fromkeys(re.findall(r"^class (\w+)\(Recipe\):", text, re.MULTILINE), name))
+        found.update(dict.fromkeys(re.findall(r"^class (\w+)\((?:Recipe|Played)\):", text, re.MULTILINE), name))
     return found
 
 

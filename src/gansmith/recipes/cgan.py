@@ -11,9 +11,7 @@ G tends to make one picture, whatever z and y. For convolutions and classes, see
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -22,21 +20,19 @@ from torch import Tensor, nn
 
 from ..batch import Batch
 from ..errors import DataError
-from ..losses.adversarial import non_saturating
-from ..losses.penalties import gradient_norm2
+from ..game import Game, Played, Solver
 from ..nn.init import fan_in_normal, uniform
 from ..nn.maxout import Maxout, drop
-from ..nn.optim import adam
 from ..nn.sizes import picture_spec
-from ..schedule import Linear, Scheduled, at
+from ..schedule import Exponential, Linear
 from ..spec import ImageSpec, Spec
-from .base import Context, Networks, Phase, Recipe
+from .base import Context, Networks
 
 SIZES = tuple(range(8, 129))  # beyond, one layer alone has 60 million weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class CGAN(Recipe):
+class CGAN(Played):
     """Defaults are the paper's for MNIST, at a batch of 100.
 
     Args:
@@ -47,12 +43,6 @@ class CGAN(Recipe):
         keep: share of D's hidden units that dropout keeps.
         irange: initial weights of G are uniform in (-irange, irange), those of D in two fifths of it; with None, they
             are normal and scaled by each layer's number of inputs, so that the label counts as much as the picture.
-        gamma: weight of R1, half of it times |grad_x D(x, y)|^2; 0 as in the paper.
-        penalty_every: R1 has a step of its own after each n-th of D's, n times as heavy.
-        solver: `sgd` with momentum as in the paper, or `adam` with beta1 = 0.
-        lr: at first; divided by `decay` after every 100 samples, down to 1e-6.
-        momentum: of `sgd`.
-        half_life: of G's average, in samples; 0 for none, as in the paper.
     """
 
     latent: int = 100
@@ -62,17 +52,11 @@ class CGAN(Recipe):
     label_units: int = 50
     keep: float = 0.5
     irange: float | None = 0.05
-    gamma: Scheduled = 0.0
-    penalty_every: int = 8
-    solver: Literal["sgd", "adam"] = "sgd"
-    lr: float = 0.1
-    decay: float = 1.00004
-    momentum: Scheduled = Linear(0.5, 0.7, 12_500_000)
-    half_life: Scheduled = 0.0
-
-    @property
-    def ema(self) -> Mapping[str, Scheduled]:
-        return {"G": self.half_life} if self.half_life else {}
+    solver: Solver = field(
+        default_factory=lambda: Solver(
+            kind="sgd", lr=Exponential(0.1, 1 / 1.00004, 100, 1e-6), beta1=Linear(0.5, 0.7, 12_500_000)
+        )
+    )
 
     def networks(self, spec: Spec) -> Networks:
         """G: (b latent), (b,) labels -> (b c h w). D: (b c h w), labels, dropout noise or None -> (b,)."""
@@ -91,50 +75,16 @@ class CGAN(Recipe):
         else:
             uniform(nets.G, self.irange)
             uniform(nets.D, 0.4 * self.irange)
-        return nets
+        return self.game.prepare(nets)
 
-    def phases(self) -> dict[str, Phase]:
-        phases = {"D": Phase(("D",), self.d_loss), "G": Phase(("G",), self.g_loss)}
-        if self.gamma:
-            phases["R1"] = Phase(("D",), self.r1_loss, every=self.penalty_every, second_order=("D",))
-        return phases
+    def fake(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
+        x: Tensor = nets.G(2 * ctx.rand(batch, self.latent) - 1, batch["y"])
+        return x
 
-    def noise(self, batch: Batch, ctx: Context) -> Tensor:
-        return 2 * ctx.rand(batch, self.latent) - 1
-
-    def d_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
-        y = batch["y"]
-        with torch.no_grad():
-            fake = nets.G(self.noise(batch, ctx), y)
-        real_logit, fake_logit = (nets.D(x, y, self.dropout(nets, batch, ctx)) for x in (batch["x"], fake))
-        ctx.report("real_logit", real_logit)
-        ctx.report("fake_logit", fake_logit)
-        return {"adv": non_saturating.d(real_logit, fake_logit)}
-
-    def g_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
-        fake = nets.G(self.noise(batch, ctx), batch["y"])
-        return {"adv": non_saturating.g(nets.D(fake, batch["y"], self.dropout(nets, batch, ctx)))}
-
-    def r1_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
-        x = batch["x"].detach().requires_grad_()
-        weight = at(self.gamma, ctx.samples) / 2 * self.penalty_every
-        return {"r1": weight * gradient_norm2(nets.D(x, batch["y"]), x)}
-
-    def dropout(self, nets: Networks, batch: Batch, ctx: Context) -> list[Tensor]:
-        """Uniform noise for D's joint layer and for its last."""
-        return [ctx.rand(batch, n) for n in nets.D.inputs]
-
-    def optimizer(self, name: str, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        if self.solver == "adam":
-            return adam(params, self.lr, (0.0, 0.999))
-        return torch.optim.SGD(params, lr=self.lr, momentum=float(at(self.momentum, 0)))
-
-    def hyper(self, name: str, samples: int) -> Mapping[str, Any]:
-        lr = max(self.lr * self.decay ** (-samples / 100), 1e-6)
-        return {"lr": lr} if self.solver == "adam" else {"lr": lr, "momentum": float(at(self.momentum, samples))}
-
-    def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
-        return Batch(x=nets.G(self.noise(request, ctx), request["y"]), y=request["y"])
+    def judge(self, nets: Networks, x: Tensor, batch: Batch, ctx: Context) -> Tensor:
+        dropout = [ctx.rand(Batch(x=x), n) for n in (self.units + self.label_units, self.units)]
+        logits: Tensor = nets.D(x, batch["y"], dropout)
+        return logits
 
 
 class Generator(nn.Module):
@@ -162,11 +112,11 @@ class Discriminator(nn.Module):
     def __init__(self, recipe: CGAN, spec: ImageSpec) -> None:
         super().__init__()
         self.classes, self.keep = len(spec.classes), recipe.keep
-        self.inputs = (recipe.units + recipe.label_units, recipe.units)
+        joint = recipe.units + recipe.label_units
         self.of_x = Maxout(spec.channels * spec.size**2, recipe.units, 5)
         self.of_y = Maxout(self.classes, recipe.label_units, 5)
-        self.joint = Maxout(self.inputs[0], recipe.units, 4)
-        self.end = nn.Linear(recipe.units, 1)
+        self.joint = Maxout(joint, recipe.units, 4)
+        self.head = nn.Linear(recipe.units, 1)
 
     def forward(
         self, x: Float[Tensor, "b c h w"], y: Int[Tensor, "b"], noise: list[Tensor] | None = None
@@ -175,7 +125,7 @@ class Discriminator(nn.Module):
         told = F.one_hot(y, self.classes).to(x.dtype)
         h = torch.cat((self.of_x(x.flatten(1)), self.of_y(told)), 1)
         h = self.joint(drop(h, self.keep, before))
-        logits: Tensor = self.end(drop(h, self.keep, after))
+        logits: Tensor = self.head(drop(h, self.keep, after))
         return logits.flatten()
 
 
@@ -197,9 +147,7 @@ def small(spec: Spec) -> CGAN:
         units=120,
         keep=1.0,
         irange=None,
-        gamma=5.0,
-        solver="adam",
-        lr=1e-3,
-        decay=1.0,
+        game=Game(r1=5.0, penalty_every=8, penalty_step="after"),
+        solver=Solver(lr=1e-3),
         half_life=5_000.0,
     )

@@ -7,29 +7,24 @@ Strided convolutions instead of pooling, no fully connected layers inside, ReLU 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..batch import Batch
-from ..losses.adversarial import non_saturating
+from ..game import Played, Solver
 from ..nn.init import dcgan_normal
-from ..nn.optim import adam
 from ..nn.sizes import picture_spec
-from ..schedule import Scheduled, at
 from ..spec import ImageSpec, Spec
-from .base import Context, Networks, Phase, Recipe
+from .base import Context, Networks
 
 SIZES = (16, 32, 64, 128)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DCGAN(Recipe):
+class DCGAN(Played):
     """Defaults are the paper's, at a batch of 128.
 
     Args:
@@ -37,61 +32,33 @@ class DCGAN(Recipe):
         width: channels at half of the picture's size; twice as many at each halving below.
         widest: no layer has more channels than this.
         kernel: side of the strided filters; the paper has 5, most later code 4, which is faster.
-        lr: of both players.
-        beta1: of Adam in both players; beta2 is 0.999.
-        half_life: of G's average, in samples; 0 for none, as in the paper.
     """
 
     latent: int = 100
     width: int = 128
     widest: int = 1024
     kernel: int = 5
-    lr: Scheduled = 2e-4
-    beta1: float = 0.5
-    half_life: Scheduled = 0.0
-
-    @property
-    def ema(self) -> Mapping[str, Scheduled]:
-        return {"G": self.half_life} if self.half_life else {}
+    solver: Solver = field(default_factory=lambda: Solver(lr=2e-4, beta1=0.5))
 
     def networks(self, spec: Spec) -> Networks:
         """G: (b latent) -> (b c h w). D: (b c h w) -> (b,)."""
         spec = picture_spec(spec, "dcgan", SIZES)
         nets = Networks({"G": Generator(self, spec), "D": Discriminator(self, spec)})
         dcgan_normal(nets)
-        return nets
+        return self.game.prepare(nets)
 
     def widths(self, size: int) -> list[int]:
         """Channels at 4, 8, ... `size` / 2 pixels."""
         stages = (size // 4).bit_length() - 1
         return [min(self.width * 2**i, self.widest) for i in range(stages)][::-1]
 
-    def phases(self) -> dict[str, Phase]:
-        return {"D": Phase(("D",), self.d_loss), "G": Phase(("G",), self.g_loss)}
+    def fake(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
+        x: Tensor = nets.G(2 * ctx.rand(batch, self.latent) - 1)
+        return x
 
-    def noise(self, batch: Batch, ctx: Context) -> Tensor:
-        return 2 * ctx.rand(batch, self.latent) - 1
-
-    def d_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
-        with torch.no_grad():
-            fake = nets.G(self.noise(batch, ctx))
-        # apart, as the paper has it: each has statistics of its own in batch normalisation
-        real_logit, fake_logit = nets.D(batch["x"]), nets.D(fake)
-        ctx.report("real_logit", real_logit)
-        ctx.report("fake_logit", fake_logit)
-        return {"adv": non_saturating.d(real_logit, fake_logit)}
-
-    def g_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
-        return {"adv": non_saturating.g(nets.D(nets.G(self.noise(batch, ctx))))}
-
-    def optimizer(self, name: str, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return adam(params, at(self.lr, 0), (self.beta1, 0.999))
-
-    def hyper(self, name: str, samples: int) -> Mapping[str, Any]:
-        return {"lr": float(at(self.lr, samples))}
-
-    def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
-        return Batch(x=nets.G(self.noise(request, ctx)))
+    def judge(self, nets: Networks, x: Tensor, batch: Batch, ctx: Context) -> Tensor:
+        logits: Tensor = nets.D(x)
+        return logits
 
 
 def doubling(inputs: int, outputs: int, kernel: int, bias: bool = False) -> nn.ConvTranspose2d:
@@ -126,13 +93,15 @@ class Discriminator(nn.Module):
     def __init__(self, recipe: DCGAN, spec: ImageSpec) -> None:
         super().__init__()
         widths, k = recipe.widths(spec.size)[::-1], recipe.kernel
-        layers: list[nn.Module] = [halving(spec.channels, widths[0], k, bias=True), nn.LeakyReLU(0.2, inplace=True)]
+        seen = spec.channels * recipe.game.pac
+        layers: list[nn.Module] = [halving(seen, widths[0], k, bias=True), nn.LeakyReLU(0.2, inplace=True)]
         for narrow, wide in pairwise(widths):
             layers += [halving(narrow, wide, k), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2, inplace=True)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4))
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Conv2d(widths[-1], 1, 4)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b"]:
-        logits: Tensor = self.layers(x)
+        logits: Tensor = self.head(self.layers(x))
         return logits.flatten()
 
 
@@ -145,4 +114,4 @@ def paper(spec: Spec) -> DCGAN:
 def small(spec: Spec) -> DCGAN:
     """For two CPU cores and minutes, at a batch of 64: a quarter of the width, 4x4 filters, an average of G."""
     picture_spec(spec, "dcgan", SIZES)
-    return DCGAN(width=32, widest=256, kernel=4, lr=5e-4, half_life=5_000.0)
+    return DCGAN(width=32, widest=256, kernel=4, solver=Solver(lr=5e-4, beta1=0.5), half_life=5_000.0)

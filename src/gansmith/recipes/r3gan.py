@@ -9,34 +9,35 @@ classes, G takes their embedding beside z, and D projects onto one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ..augment.ada import ADA
 from ..batch import Batch
 from ..errors import DataError
-from ..losses.adversarial import relativistic
-from ..losses.penalties import gradient_norm2
+from ..game import Augment, Game, Played, Solver
 from ..nn.blocks import JudgingEnd, LearnedStart, ResidualBlock
 from ..nn.init import scaled_normal
-from ..nn.optim import adam
 from ..nn.resample import Downsample2, Upsample2
 from ..nn.sizes import picture_spec
-from ..schedule import Cosine, Scheduled, at
+from ..schedule import Cosine, Scheduled
 from ..spec import ImageSpec, Spec
-from .base import Context, Networks, Phase, Recipe
+from .base import Context, Networks
 
 SIZES = (16, 32, 64, 128, 256)
 EMBEDDING = 64  # numbers that stand for a class in G's input
+OVER = 20_000_000  # samples over which the paper's schedules run
+
+
+def relativistic(gamma: Scheduled, p: Scheduled = 0.0, every: int = 1) -> Game:
+    """The paper's game: R1 and R2 weighed by gamma, ADA's augmentations with chance p."""
+    return Game(loss="relativistic", r1=gamma, r2=gamma, penalty_every=every, augment=Augment(kind="ada", p=p))
 
 
 @dataclass(frozen=True, kw_only=True)
-class R3GAN(Recipe):
+class R3GAN(Played):
     """Defaults are the paper's for CIFAR-10 at a batch of 512; see `paper` and `small` for other data.
 
     Args:
@@ -50,13 +51,10 @@ class R3GAN(Recipe):
             are smaller by as much; the paper has 1.
         leak: slope of G's last function outside of [-1, 1], inside of which it is the identity; the paper has 1.
             A small one lets flat black or white be flat, and unlike tanh it cannot lose its gradient.
-        lr: of both players.
-        beta2: of Adam in both players; beta1 is 0.
-        gamma: weight of R1 and R2. The knob that data decide: too small, and training diverges; too large, and
-            pictures stay blurred.
-        penalty_every: R1 and R2 run on each n-th step, n times as heavy; the paper has 1.
+        game: the losses. Its `r1` and `r2` are the paper's gamma, the knob that data decide: too small, and training
+            diverges; too large, and pictures stay blurred.
+        solver: optimizers of both players.
         half_life: of G's average, in samples.
-        augment: chance p of ADA's augmentations, the same for real and generated pictures.
     """
 
     latent: int = 64
@@ -67,69 +65,27 @@ class R3GAN(Recipe):
     group: int = 16
     patch: int = 1
     leak: float = 1.0
-    lr: Scheduled = Cosine(2e-4, 5e-5, 20_000_000)
-    beta2: Scheduled = Cosine(0.9, 0.99, 20_000_000)
-    gamma: Scheduled = Cosine(0.05, 0.005, 20_000_000)
-    penalty_every: int = 1
-    half_life: Scheduled = Cosine(0.0, 5_000_000.0, 20_000_000)
-    augment: Scheduled = 0.0
-
-    @property
-    def ema(self) -> Mapping[str, Scheduled]:
-        return {"G": self.half_life}
+    game: Game = field(default_factory=lambda: relativistic(Cosine(0.05, 0.005, OVER)))
+    solver: Solver = field(default_factory=lambda: Solver(lr=Cosine(2e-4, 5e-5, OVER), beta2=Cosine(0.9, 0.99, OVER)))
+    half_life: Scheduled = Cosine(0.0, 5_000_000.0, OVER)
 
     def networks(self, spec: Spec) -> Networks:
         """G: (b latent), (b,) labels or None -> (b c h w). D: (b c h w), labels or None -> (b,)."""
         spec = picture_spec(spec, "r3gan", SIZES)
-        return Networks({"G": Generator(self, spec), "D": Discriminator(self, spec)})
+        return self.game.prepare(Networks({"G": Generator(self, spec), "D": Discriminator(self, spec)}))
 
     def widths(self, size: int) -> list[int]:
         """Channels at 4, 8, ... `size` / patch pixels."""
         sizes = [4 * 2**i for i in range((size // self.patch // 4).bit_length())]
         return [max(self.width * self.wide_until // max(s, self.wide_until), self.group) for s in sizes]
 
-    def phases(self) -> dict[str, Phase]:
-        return {"D": Phase(("D",), self.d_loss, second_order=("D",)), "G": Phase(("G",), self.g_loss)}
+    def fake(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
+        x: Tensor = nets.G(ctx.randn(batch, self.latent), batch.get("y"))
+        return x
 
-    def d_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
-        y = batch.get("y")
-        with torch.no_grad():
-            fake = nets.G(ctx.randn(batch, self.latent), y)
-        penalised = ctx.step % self.penalty_every == 0
-        real, fake = batch["x"].detach().requires_grad_(penalised), fake.requires_grad_(penalised)
-        real_logit, fake_logit = self.judge(nets, real, y, ctx), self.judge(nets, fake, y, ctx)
-        ctx.report("real_logit", real_logit)
-        ctx.report("fake_logit", fake_logit)
-        losses = {"adv": relativistic.d(real_logit, fake_logit)}
-        if penalised:
-            weight = at(self.gamma, ctx.samples) / 2 * self.penalty_every
-            losses["r1"] = weight * gradient_norm2(real_logit, real)
-            losses["r2"] = weight * gradient_norm2(fake_logit, fake)
-        return losses
-
-    def g_loss(self, nets: Networks, batch: Batch, ctx: Context) -> dict[str, Tensor]:
-        y = batch.get("y")
-        fake_logit = self.judge(nets, nets.G(ctx.randn(batch, self.latent), y), y, ctx)
-        with torch.no_grad():
-            real_logit = self.judge(nets, batch["x"], y, ctx)
-        return {"adv": relativistic.g(fake_logit, real_logit)}
-
-    def judge(self, nets: Networks, x: Tensor, y: Tensor | None, ctx: Context) -> Tensor:
-        """D's logits (b,) of augmented pictures; gradients reach the pixels before augmentation."""
-        p = at(self.augment, ctx.samples)
-        logits: Tensor = nets.D(ADA()(x, p, ctx) if p else x, y)
+    def judge(self, nets: Networks, x: Tensor, batch: Batch, ctx: Context) -> Tensor:
+        logits: Tensor = nets.D(x, batch.get("y"))
         return logits
-
-    def optimizer(self, name: str, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return adam(params, at(self.lr, 0), (0.0, at(self.beta2, 0)))
-
-    def hyper(self, name: str, samples: int) -> Mapping[str, Any]:
-        return {"lr": float(at(self.lr, samples)), "betas": (0.0, float(at(self.beta2, samples)))}
-
-    def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
-        y = request.get("y")
-        x = nets.G(ctx.randn(request, self.latent), y).clamp(-1, 1)
-        return Batch(x=x) if y is None else Batch(x=x, y=y)
 
 
 def _labels(y: Tensor | None, classes: int) -> Tensor:
@@ -175,7 +131,8 @@ class Discriminator(nn.Module):
         widths, self.classes = recipe.widths(spec.size)[::-1], len(spec.classes)
         depth = recipe.blocks * len(widths)
         self.from_picture = nn.PixelUnshuffle(recipe.patch)
-        self.from_patches = scaled_normal(nn.Conv2d(spec.channels * recipe.patch**2, widths[0], 1, bias=False))
+        seen = spec.channels * recipe.game.pac * recipe.patch**2
+        self.from_patches = scaled_normal(nn.Conv2d(seen, widths[0], 1, bias=False))
         layers: list[nn.Module] = []
         for i, width in enumerate(widths):
             layers += [Downsample2(2 ** (len(widths) - i) * 4)] if i else []
@@ -210,12 +167,8 @@ def paper(spec: Spec) -> R3GAN:
     """The paper's settings for pictures of this size: CIFAR-10 (batch 512), FFHQ-64 and FFHQ-256 (batch 256)."""
     size = picture_spec(spec, "r3gan", SIZES).size
     gamma, augment, half_life = PAPER[size]
-    over = 20_000_000
-    return R3GAN(
-        gamma=Cosine(gamma, gamma / 10, over),
-        augment=Cosine(0.0, augment, over),
-        half_life=Cosine(0.0, half_life, over),
-    )
+    game = relativistic(Cosine(gamma, gamma / 10, OVER), Cosine(0.0, augment, OVER))
+    return R3GAN(game=game, half_life=Cosine(0.0, half_life, OVER))
 
 
 def small(spec: Spec) -> R3GAN:
@@ -232,9 +185,7 @@ def small(spec: Spec) -> R3GAN:
         blocks=1,
         patch=2,
         leak=0.05,
-        lr=Cosine(2e-3, 3e-4, over),
-        beta2=Cosine(0.95, 0.99, over),
-        gamma=Cosine(gamma, gamma / 10, over),
-        penalty_every=4,
+        game=relativistic(Cosine(gamma, gamma / 10, over), every=4),
+        solver=Solver(lr=Cosine(2e-3, 3e-4, over), beta2=Cosine(0.95, 0.99, over)),
         half_life=Cosine(0.0, 2_500.0, over),
     )

@@ -1,0 +1,55 @@
+"""Optimizers of both players, their rates scheduled over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from ..nn.optim import adam, clipped
+from ..schedule import Scheduled, at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solver:
+    """One optimizer for each player.
+
+    Args:
+        kind: `adam` (Kingma 2014, arXiv:1412.6980), `rmsprop` (as WGAN has it) or `sgd`.
+        lr: of every network but those of `d_lr`.
+        d_lr: of phases that train D; with None, `lr`. Two rates are TTUR (Heusel 2017, arXiv:1706.08500).
+        beta1: of Adam; momentum of SGD.
+        beta2: of Adam; smoothing of RMSprop.
+        weight_decay: decoupled from the gradient (Loshchilov 2017, arXiv:1711.05101), of every network.
+        clip: D's weights are held in [-clip, clip] after each of its steps (WGAN, arXiv:1701.07875); 0 for no bound.
+    """
+
+    kind: Literal["adam", "rmsprop", "sgd"] = "adam"
+    lr: Scheduled = 2e-4
+    d_lr: Scheduled | None = None
+    beta1: Scheduled = 0.0
+    beta2: Scheduled = 0.999
+    weight_decay: float = 0.0
+    clip: float = 0.0
+
+    def optimizer(self, trains: tuple[str, ...], params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of a phase that trains these networks."""
+        params, first = list(params), self.hyper(trains, 0)
+        made: torch.optim.Optimizer
+        if self.kind == "adam":
+            made = adam(params, first["lr"], first["betas"], self.weight_decay)
+        elif self.kind == "rmsprop":
+            made = torch.optim.RMSprop(params, **first, weight_decay=self.weight_decay)
+        else:
+            made = torch.optim.SGD(params, **first, weight_decay=self.weight_decay)
+        return clipped(made, self.clip) if self.clip and "D" in trains else made
+
+    def hyper(self, trains: tuple[str, ...], samples: int) -> dict[str, Any]:
+        """Values of the optimizer's parameter groups after `samples` samples."""
+        lr = self.lr if self.d_lr is None or "D" not in trains else self.d_lr
+        beta1, beta2 = float(at(self.beta1, samples)), float(at(self.beta2, samples))
+        own: Mapping[str, Any] = {"adam": {"betas": (beta1, beta2)}, "rmsprop": {"alpha": beta2}}
+        return {"lr": float(at(lr, samples)), **own.get(self.kind, {"momentum": beta1})}
