@@ -220,7 +220,17 @@ BAD: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "unknown encoding": ("a\n1\n", {"encoding": "utf9"}, r"no encoding is called 'utf9'. Did you mean 'utf-8'"),
     "wrong encoding": (b"a\n\x81\n", {"encoding": "cp1252"}, r"not CP1252: line 2"),
     "cut UTF-16": ("a,b\n1,ü\n".encode("utf-16")[:-1], {}, r"is not UTF-16"),
-    "open quote": ('a,b\n1,"2\n3,4\n', {}, r"double quote is opened after line 1 and never closed"),
+    "open quote": ('a,b\n1,"2\n3,4\n', {}, r"double quote that line 2 opens is not closed"),
+    "open quote, short rows": ("a,b\n" + "1,2\n" * 9 + '"1,2\n3,4\n', {}, r"double quote that line 11 opens"),
+    "open quote at the end": ('a,b\n1,2\n3,"4', {}, r"double quote that line 3 opens"),
+    "open quote, packed": (gzip.compress(b'a,b\n1,2\n3,"4'), {}, r"double quote that line 3 opens"),
+    "open quote, UTF-16": ('a,b\n1,2\n3,"4'.encode("utf-16"), {}, r"double quote that line 3 opens"),
+    "quote closed in another row": ('a,b\n1,"2\n3,4\n5,"6\n7,8\n', {}, r"double quote that line 2 opens"),
+    "open quote in the header": ('"a,b\n1,2\n', {}, r"double quote that line 1 opens"),
+    "open quote, long file": ("a,b\n" + "1,2\n" * 90_000 + '3,"4\n' + "5,6\n" * 90_000, {}, r"that line 90,002 opens"),
+    "zero byte": ("a,b\n1,x\n2,\0y\n", {}, r"line 3 holds a zero byte"),
+    "zero byte, late": ("a,b\n" + "1,2\n" * 90_000 + "3\0,4\n5,6\n", {}, r"line 90,002 holds a zero byte"),
+    "zero byte in the header": ("alpha\0,beta\n1,2\n", {}, r"line 1 holds a zero byte"),
     "wrong delimiter": ("a,b\n1,2\n", {"delimiter": ";"}, r"holds no ';'; commas would make 2 columns"),
     "long delimiter": ("a,b\n1,2\n", {"delimiter": ";;"}, r"a delimiter is one letter"),
     "workbook": (b"PK\x03\x04xx", {}, r"Excel workbook"),
@@ -240,6 +250,12 @@ def test_bad_files_are_explained(written: Written, case: str) -> None:
         open_table(path, **options)
     assert str(caught.value).count("\n") < 3
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("cell", ['5" pipe', '"two" words', '"two\nlines"', '"say ""hi"""'])
+def test_quotes_that_swallow_nothing_are_fine(written: Written, cell: str) -> None:
+    table = open_table(written("a,b\n" + f"1,x\n2,{cell}\n" * 3))
+    assert table.rows == 6
 
 
 def test_paths_that_lead_nowhere(written: Written, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from ..errors import DataError
 from ..tabular.values import need
 from .listing import shown
+from .tables_faults import TAIL, on_quote, on_zero, open_quote
 from .tables_sniff import MISSING, Layout, not_decoded, opened
 
 BLOCK = 4 << 20  # bytes read at a time; no row may be longer
@@ -34,25 +36,48 @@ class CsvFile:
     def place(self) -> str:
         return shown(str(self.path))
 
-    def batches(self) -> Iterator[dict[str, Any]]:
+    def batches(self, *, checked: bool = False) -> Iterator[dict[str, Any]]:
         """Rows as pyarrow arrays of strings by column, some thousand at a time.
 
+        Args:
+            checked: look for zero bytes, and for quotes that swallow lines; once is enough.
+
         Raises:
-            DataError: rows of another length (lines named), bytes that are not of the encoding, an open quote.
+            DataError: rows of another length, bytes that are not of the encoding, and what `checked` looks for; lines
+                are named.
         """
-        pa, ragged, last = need("pyarrow"), [0], None
+        pa, ragged, breaks = need("pyarrow"), [0], False
         try:
             with _native(self.path) as file, self._reader(file, ragged) as reader:
                 for batch in reader:
-                    last = batch if batch.num_rows else last
+                    breaks = breaks or (checked and self._breaks(batch))
                     if not ragged[0]:
                         yield {name: self._points(batch.column(i), name) for i, name in enumerate(self.names)}
         except (pa.ArrowInvalid, OSError, EOFError, UnicodeError) as error:
             raise self._explained(error) from None
+        if breaks or ragged[0] or (checked and self._ends_in_quote()):
+            self._check_quotes()
         if ragged[0]:
             raise self._ragged(ragged[0])
-        if last is not None and any(_breaks(last.column(i)[-1].as_py()) for i in range(last.num_columns)):
-            self._check_quotes()
+
+    def _breaks(self, batch: Any) -> bool:
+        """Whether a cell holds a line break.
+
+        Raises:
+            DataError: a cell holds a zero byte.
+        """
+        held = [bytes(column.buffers()[2] or b"") for column in batch.columns]
+        if any(b"\0" in cells for cells in held):
+            with self._lines() as lines:
+                raise on_zero(self.place, lines)
+        return any(b"\n" in cells or b"\r" in cells for cells in held)
+
+    def _ends_in_quote(self) -> bool:
+        """Whether the last line alone opens a quote and does not close it."""
+        if self.encoding.startswith(("utf-16", "utf-32")):
+            return True  # lines cannot be told by bytes: the whole file has to be looked at
+        end = _tail(self.path).decode(self.encoding, "replace").splitlines()[-1:]
+        return open_quote(end, self.delimiter) is not None
 
     def _reader(self, file: Any, ragged: list[int]) -> Any:
         arrow, pa = need("pyarrow.csv"), need("pyarrow")
@@ -101,7 +126,7 @@ class CsvFile:
 
     def _ragged(self, count: int) -> DataError:
         wanted, found = len(self.names), []
-        for line, cells in _records(self.path, self.encoding, self.delimiter):
+        for line, cells in self._records():
             if cells and len(cells) != wanted:
                 found.append(f"line {line:,} has {len(cells)}")
             if len(found) == SHOWN_ROWS:
@@ -114,17 +139,24 @@ class CsvFile:
         )
 
     def _check_quotes(self) -> None:
-        """Raises DataError where a double quote is opened and never closed."""
-        start = 1
-        try:
-            for line, _ in _records(self.path, self.encoding, self.delimiter, strict=True):
-                start = line
-        except csv.Error as error:
-            if "unexpected end of data" in str(error):
-                raise DataError(
-                    f"{self.place}: a double quote is opened after line {start:,} and never closed; close it, or "
-                    'write "" for a quote within a cell'
-                ) from None
+        """Raises DataError where a double quote swallows lines."""
+        with self._lines() as lines:
+            line = open_quote(lines, self.delimiter)
+        if line is not None:
+            raise on_quote(self.place, line)
+
+    def _lines(self) -> io.TextIOWrapper:
+        codec = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+        return io.TextIOWrapper(opened(self.path), encoding=codec, errors="replace", newline="")
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """Line on which each record begins, from 1, and its cells; for messages, not for speed."""
+        with self._lines() as text:
+            reader = csv.reader(text, delimiter=self.delimiter)
+            line = 0
+            for cells in reader:
+                yield line + 1, cells
+                line = reader.line_num
 
 
 def _native(path: Path) -> Any:
@@ -144,20 +176,16 @@ def _numbered(n: int) -> list[str]:
     return [f"c{i}" for i in range(n)]
 
 
-def _breaks(cell: str | None) -> bool:
-    return cell is not None and ("\n" in cell or "\r" in cell)
-
-
 def _codec(encoding: str) -> str:
     return "utf8" if encoding in ("utf-8", "utf-8-sig") else encoding
 
 
-def _records(path: Path, encoding: str, delimiter: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """Line on which each record begins, from 1, and its cells; for messages, not for speed."""
-    codec = "utf-8-sig" if encoding == "utf-8" else encoding
-    with opened(path) as raw, io.TextIOWrapper(raw, encoding=codec, errors="replace", newline="") as text:
-        reader = csv.reader(text, delimiter=delimiter, strict=strict)
-        line = 0
-        for cells in reader:
-            yield line + 1, cells
-            line = reader.line_num
+def _tail(path: Path) -> bytes:
+    """The last bytes of a file, unpacked where it is packed."""
+    with opened(path) as file:
+        if isinstance(file, io.BufferedReader):
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+        tail = b""
+        while block := file.read(1 << 20):
+            tail = (tail + block)[-TAIL:]
+    return tail.rstrip(b"\r\n")

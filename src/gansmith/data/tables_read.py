@@ -196,7 +196,7 @@ class Table:
             inference = Inference(self.names, name_hints=hints, wanted=wanted, from_file=text, as_words=as_words)
             for part in self._parts:
                 if isinstance(part, CsvFile):
-                    for batch in part.batches():
+                    for batch in part.batches(checked=True):
                         inference.add_texts(batch)
                 else:
                     for frame in part.batches(max(CHUNK, len(part.frame)) if isinstance(part, FramePart) else CHUNK):

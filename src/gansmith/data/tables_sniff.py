@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import DataError, did_you_mean
 from .listing import shown
+from .tables_faults import on_quote, on_zero, open_quote
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 MISSING = (
@@ -83,7 +84,11 @@ def sniff(path: Path, delimiter: str | None = None, encoding: str | None = None,
         raise DataError(f"{place} is empty; wanted a header and rows")
     skip = len(text) - len(text.lstrip("\n"))
     complete = len(raw) < SNIFFED
+    if "\0" in text:
+        raise on_zero(place, io.StringIO(text))
     delimiter, said = _delimiter(text.lstrip("\n"), delimiter, path, complete)
+    if line := open_quote(io.StringIO(text, newline=""), delimiter, complete=complete):
+        raise on_quote(place, line)
     rows = _rows(text.lstrip("\n"), delimiter, complete)
     named, why = _has_header(rows) if header is None else (header, [])
     if named and len(rows) < 2 and complete:

@@ -21,6 +21,7 @@ from .recognise import PLACEHOLDERS
 
 LOOKED_AT = 50
 MOST_DIGITS = 9
+EXACT = 2.0**53  # larger numbers are not told apart
 _SPACES = " \u00a0\u202f"  # an ordinary one, and those that keep a number on one line
 _APOSTROPHES = "'\u2019"
 _MARKS = ((",", "."), (".", ","), *((s, ",") for s in _SPACES), *((s, ".") for s in _APOSTROPHES + _SPACES))
@@ -125,7 +126,8 @@ def read(texts: Sequence[str], form: str) -> npt.NDArray[np.float64] | None:
         values = np.array([made.number(t) for t in texts], dtype=np.float64)
     except ValueError:
         return None
-    return values if np.isfinite(values).all() and made.texts(values) == list(texts) else None
+    exact = bool((np.abs(values) < EXACT).all())
+    return values if exact and made.texts(values) == list(texts) else None
 
 
 def among(texts: Sequence[str], form: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]] | None:
