@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..tabular.recognise import MISSING
 from ..tabular.values import need
 from .listing import shown
 from .tables_faults import TAIL, on_quote, on_zero, open_quote
-from .tables_sniff import MISSING, Layout, not_decoded, opened
+from .tables_sniff import Layout, not_decoded, opened
 
 BLOCK = 4 << 20  # bytes read at a time; no row may be longer
 SHOWN_ROWS = 5
@@ -24,12 +26,16 @@ class CsvFile:
 
     Args:
         layout: how it is to be read (see `sniff`).
+
+    Attributes:
+        blanks: of each column, the words that mean a missing value and how often each stands, once read `checked`.
     """
 
     text = True
 
     def __init__(self, layout: Layout) -> None:
         self.layout, self.path, self.remarks = layout, layout.path, layout.remarks
+        self.blanks: dict[str, Counter[str]] = {}
         self.names, self.delimiter, self.encoding = layout.names, layout.delimiter, layout.encoding
 
     @property
@@ -40,19 +46,23 @@ class CsvFile:
         """Rows as pyarrow arrays of strings by column, some thousand at a time.
 
         Args:
-            checked: look for zero bytes, and for quotes that swallow lines; once is enough.
+            checked: look for zero bytes and for quotes that swallow lines, and count `blanks`; once is enough.
 
         Raises:
             DataError: rows of another length, bytes that are not of the encoding, and what `checked` looks for; lines
                 are named.
         """
         pa, ragged, breaks = need("pyarrow"), [0], False
+        self.blanks = {name: Counter() for name in self.names} if checked else self.blanks
         try:
-            with _native(self.path) as file, self._reader(file, ragged) as reader:
+            with _native(self.path) as file, self._reader(file, ragged, blank=not checked) as reader:
                 for batch in reader:
                     breaks = breaks or (checked and self._breaks(batch))
+                    columns = dict(zip(self.names, batch.columns, strict=True))
+                    if checked:
+                        columns = {name: self._blanked(array, self.blanks[name]) for name, array in columns.items()}
                     if not ragged[0]:
-                        yield {name: self._points(batch.column(i), name) for i, name in enumerate(self.names)}
+                        yield {name: self._points(array, name) for name, array in columns.items()}
         except (pa.ArrowInvalid, OSError, EOFError, UnicodeError) as error:
             raise self._explained(error) from None
         if breaks or ragged[0] or (checked and self._ends_in_quote()):
@@ -79,7 +89,18 @@ class CsvFile:
         end = _tail(self.path).decode(self.encoding, "replace").splitlines()[-1:]
         return open_quote(end, self.delimiter) is not None
 
-    def _reader(self, file: Any, ragged: list[int]) -> Any:
+    @staticmethod
+    def _blanked(array: Any, count: Counter[str]) -> Any:
+        """The cells, null where they mean a missing value; `count` takes in how that was written."""
+        pa, pc = need("pyarrow"), need("pyarrow.compute")
+        absent = pc.is_in(array, value_set=pa.array(MISSING))
+        if not pc.any(absent).as_py():
+            return array
+        for word in pc.value_counts(array.filter(absent)).to_pylist():
+            count[word["values"]] += word["counts"]
+        return pc.if_else(absent, pa.scalar(None, pa.string()), array)
+
+    def _reader(self, file: Any, ragged: list[int], *, blank: bool) -> Any:
         arrow, pa = need("pyarrow.csv"), need("pyarrow")
 
         def other_length(row: Any) -> str:
@@ -102,7 +123,7 @@ class CsvFile:
             convert_options=arrow.ConvertOptions(
                 column_types={name: pa.string() for name in _numbered(len(self.names))},
                 null_values=list(MISSING),
-                strings_can_be_null=True,
+                strings_can_be_null=blank,
             ),
         )
 

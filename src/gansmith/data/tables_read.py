@@ -14,7 +14,7 @@ from ..errors import DataError, MissingExtra, did_you_mean
 from ..tabular.frames import as_dtype
 from ..tabular.infer import Inference, check_names
 from ..tabular.recognise import PLACEHOLDERS
-from ..tabular.schema import Column, Schema
+from ..tabular.schema import NUMERIC, Column, Schema
 from ..tabular.schemafile import load_schema
 from ..tabular.values import TEXT, need, numbers_among, text_dtype
 from .listing import digest, shown
@@ -198,6 +198,7 @@ class Table:
                 if isinstance(part, CsvFile):
                     for batch in part.batches(checked=True):
                         inference.add_texts(batch)
+                    inference.add_blanks(part.blanks)
                 else:
                     for frame in part.batches(max(CHUNK, len(part.frame)) if isinstance(part, FramePart) else CHUNK):
                         inference.add(frame[self.names] if part is not self._parts[0] else frame)
@@ -310,7 +311,7 @@ def _typed_column(array: Any, column: Column) -> Any:
         found = numbers_among(known) if len(known) else (np.zeros(0), np.zeros(0, dtype=bool))
         if found is not None:
             return _numbers(array, found[0], found[1], column)
-    if column.format is not None and column.kind in ("integer", "float"):  # a dash among amounts is a missing one
+    if column.format is not None and column.kind in NUMERIC:  # a dash among amounts or dates is a missing one
         words = need("pyarrow.compute").is_in(array, value_set=pa.array(sorted(PLACEHOLDERS)))
         array = need("pyarrow.compute").if_else(words, pa.scalar(None, pa.string()), array)
     held = array.to_pandas()

@@ -15,28 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, did_you_mean
+from ..tabular.recognise import MISSING
 from .listing import shown
 from .tables_faults import on_quote, on_zero, open_quote
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-MISSING = (
-    "",
-    "#N/A",
-    "#N/A N/A",
-    "#NA",
-    "-NaN",
-    "-nan",
-    "<NA>",
-    "N/A",
-    "NA",
-    "NULL",
-    "NaN",
-    "None",
-    "n/a",
-    "nan",
-    "null",
-)
-"""Cells that mean a missing value, as pandas reads them."""  # fmt: skip
 SNIFFED = 256 << 10  # bytes that are looked at before a file is read
 _NUMBER = re.compile(r"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*")
 _COMMA_NUMBER = re.compile(r"[-+]?\d+(,\d+)?")

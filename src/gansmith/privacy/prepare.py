@@ -99,7 +99,9 @@ def _inside(values: Floats, column: Column) -> Floats:
 
 def bare(column: Column) -> Column:
     """The column without anything that was counted in the data."""
-    return replace(column, nulls=False, categories=(), counts=(), levels=(), low=None, high=None, special=())
+    return replace(
+        column, nulls=False, missing="", categories=(), counts=(), levels=(), low=None, high=None, special=()
+    )
 
 
 class _Budget:

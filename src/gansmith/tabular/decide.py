@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -39,7 +40,8 @@ class Facts:
         distinct: the different values, where they are categories or text.
         numbers, moments, dates: see there; dates are those that are text.
         kind: what the user says that the column is.
-        placeholders: words among numbers that were taken for missing values.
+        placeholders: words among numbers or dates that were taken for missing values, and how often each came.
+        blanks: the same of words that mean a missing value in any column of a file.
         format: how numbers are written that are text with a unit or a currency.
     """
 
@@ -58,12 +60,19 @@ class Facts:
     fill: str | None = None
     hints: bool = True
     from_file: bool = False
-    placeholders: dict[str, int] = field(default_factory=dict)
+    placeholders: Counter[str] = field(default_factory=Counter)
+    blanks: Counter[str] = field(default_factory=Counter)
     format: str | None = None
 
     @property
     def known(self) -> int:
         return self.rows - self.nulls
+
+    @property
+    def missing(self) -> str:
+        """How a missing value is mostly written."""
+        words = self.placeholders + self.blanks
+        return max(sorted(words), key=lambda word: words[word], default="")
 
 
 def decide(facts: Facts) -> Column:
@@ -80,7 +89,7 @@ def decide(facts: Facts) -> Column:
 
 def _column(facts: Facts, kind: Kind, **values: Any) -> Column:
     dtype = values.pop("dtype", facts.dtype)
-    return Column(name=facts.name, kind=kind, dtype=dtype, nulls=facts.nulls > 0, **values)
+    return Column(name=facts.name, kind=kind, dtype=dtype, nulls=facts.nulls > 0, missing=facts.missing, **values)
 
 
 def _identifier(facts: Facts, fill: str = "sequence", **values: Any) -> Column:

@@ -11,6 +11,7 @@ from ..errors import DataError, did_you_mean
 from . import decorated
 from .dates import DAY, parse, render
 from .fill import filled
+from .recognise import PLACEHOLDERS
 from .schema import DISCRETE, Canonical, Column, Schema, rows_of
 from .values import TEXT, check_finite, family, moments, need, numbers, numbers_among, text_dtype, texts
 
@@ -118,8 +119,9 @@ def _moments(known: Any, column: Column, rows: Array, sort: str) -> Array:
     form = column.format or "%Y-%m-%d %H:%M:%S"
     written = numbers(known, column.name).astype(np.int64).astype(str) if sort == "number" else known.astype(str)
     values = parse(np.asarray(written, dtype=object), form)
-    if np.isnan(values).any():
-        at = int(np.flatnonzero(np.isnan(values))[0])
+    strange = np.isnan(values) & ~np.isin(written, list(PLACEHOLDERS))
+    if strange.any():
+        at = int(np.flatnonzero(strange)[0])
         raise _misfit(column, int(rows[at]), known.iloc[at], f"a date written as {form}")
     return values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from ..errors import DataError, did_you_mean
 from . import decorated
 from .dates import Moments, TextDates
 from .decide import Facts, decide
+from .recognise import PLACEHOLDERS
 from .schema import DISCRETE, Column, Schema
 from .tally import Distinct, Numbers
 from .values import TEXT, check_finite, family, moments, need, numbers, numbers_among, texts
@@ -85,6 +87,12 @@ class Inference:
             if self._concerns(name):
                 self._tally(name).add_texts(batch[name])
         self.rows += len(batch[self.names[0]])
+
+    def add_blanks(self, blanks: Mapping[str, Counter[str]]) -> None:
+        """Takes in how a file writes missing values, column by column."""
+        for name, words in blanks.items():
+            if self._concerns(name):
+                self._tally(name).facts.blanks.update(words)
 
     def _concerns(self, name: str) -> bool:
         return self._wanted is None or name in self._wanted.names
@@ -271,9 +279,8 @@ class _Tally:
                 self.words = None
 
     def _note_placeholders(self, words: Any) -> None:
-        """A written NaN, or a word such as `?`, among numbers."""
-        for word in words.to_pylist():
-            self.facts.placeholders[word] = self.facts.placeholders.get(word, 0) + 1
+        """A written NaN, or a word such as `?`, among numbers or dates."""
+        self.facts.placeholders.update(words.to_pylist())
 
     def _count_texts(self, known: Any) -> npt.NDArray[np.object_]:
         counted = need("pyarrow.compute").value_counts(known)
@@ -284,8 +291,12 @@ class _Tally:
     def _add_words(self, known: Any) -> None:
         found = self._count_texts(known)
         self.facts.dates = self.facts.dates or TextDates([self.form] if self.form else None)
-        if self.facts.dates.formats != []:
-            self.facts.dates.add(found)
+        absent = np.isin(found, list(PLACEHOLDERS))
+        if self.facts.dates.formats != [] and not absent.all():
+            self.facts.dates.add(found[~absent])
+            if absent.any():
+                counted = need("pyarrow.compute").is_in(known, value_set=need("pyarrow").array(sorted(PLACEHOLDERS)))
+                self._note_placeholders(known.filter(counted))
 
     def finish(self) -> Column:
         """What the column is."""
@@ -293,6 +304,7 @@ class _Tally:
         facts.distinct = self.words
         if facts.numbers is None:
             facts.distinct = self.words or Distinct()
+            self._settle_among_dates()
         elif facts.placeholders:
             self._settle_placeholders()
         if self.family == "text" and facts.from_file:
@@ -305,14 +317,23 @@ class _Tally:
         assert numbers is not None
         few = self.words is not None and len(self.words.values) <= 20 and facts.rows >= 5 * len(self.words.values)
         if few and facts.kind is None:
-            facts.numbers, facts.placeholders = None, {}
+            facts.numbers, facts.placeholders = None, Counter()
         else:
-            facts.nulls += sum(facts.placeholders.values())
+            facts.nulls += facts.placeholders.total()
+
+    def _settle_among_dates(self) -> None:
+        """A word such as `?` among dates is a missing value; among other words it is one of them."""
+        facts = self.facts
+        if facts.kind in (None, "datetime") and facts.dates is not None and facts.dates.best:
+            facts.nulls += facts.placeholders.total()
+        else:
+            facts.placeholders = Counter()
 
     def remarks(self) -> list[str]:
         facts, found = self.facts, []
+        among = "numbers" if facts.numbers is not None else "dates"
         for word, count in sorted(facts.placeholders.items()):
-            found.append(f"{facts.name}: {word!r} stands among numbers {count:,} times and is read as a missing value.")
+            found.append(f"{facts.name}: {word!r} stands among {among} {count:,} times and is read as a missing value.")
         if facts.dates is not None and facts.dates.doubtful:
             best, other = facts.dates.best, facts.dates.doubtful
             found.append(

@@ -54,9 +54,27 @@ PLACES = {"#": "0123456789", "%": "123456789", "?": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
           "^": "0123456789abcdef"}  # fmt: skip
 """What each letter of a pattern stands for; every other letter stands for itself."""
 
+MISSING = (
+    "",
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "-NaN",
+    "-nan",
+    "<NA>",
+    "N/A",
+    "NA",
+    "NULL",
+    "NaN",
+    "None",
+    "n/a",
+    "nan",
+    "null",
+)
+"""Cells of a file that mean a missing value, as pandas reads them."""
 _UNKNOWN = ("missing", "Missing", "unknown", "Unknown", "UNKNOWN")
 PLACEHOLDERS = frozenset(("?", "-", "--", ".", "..", "*", "n.a.", "na", "Na", "none", *_UNKNOWN))
-"""Words that stand for a missing value where they stand among numbers."""
+"""Words that stand for a missing value where they stand among numbers or dates."""
 
 
 def plain_name(name: str) -> str:

@@ -35,6 +35,7 @@ class Column:
         dtype: the pandas dtype to come back to, such as `int64`, `Int64`, `float32`, `str`, `object`, `category`,
             `datetime64[ns]`, `bool`; or `date`, `time`, `decimal` for a column of such Python objects.
         nulls: whether values are missing.
+        missing: how a missing value is written in files of text, such as `NA`; nothing for an empty cell.
         categories: of a category or boolean: the values, JSON scalars, most frequent first.
         counts: how many training rows each category has, missing ones last where `nulls`.
         format: of dates that are text: their strftime format; of numbers that are text with a unit or a currency: how
@@ -54,6 +55,7 @@ class Column:
     kind: Kind
     dtype: str = "float64"
     nulls: bool = False
+    missing: str = ""
     categories: tuple[Any, ...] = ()
     counts: tuple[int, ...] = ()
     format: str | None = None

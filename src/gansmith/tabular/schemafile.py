@@ -162,6 +162,8 @@ def _remarks(column: Column) -> str:
         found.append("special: " + ", ".join(f"{v:g}" for v in column.special))
     if column.format is not None:
         found.append(f"written {column.format if column.kind == 'datetime' else _example(column.format)}")
+    if column.nulls and column.missing:
+        found.append(f"missing: {column.missing}")
     if column.kind == "category" and len(column.categories) == 1 and not column.nulls:
         found.append("one value only")
     return "; ".join(found)

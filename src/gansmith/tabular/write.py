@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from .schema import Schema
 from .schemafile import write_whole
 from .values import need
 
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"-+|[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 def write_csv(frame: Any, path: Path | str, *, for_spreadsheets: bool = False, append: bool = False) -> None:
@@ -51,6 +52,18 @@ def _as_csv(frame: Any, path: Path, *, header: bool) -> bytes:
     return gzip.compress(raw, mtime=0) if suffixes[-1:] == [".gz"] else raw
 
 
+def spelled(frame: Any, schema: Schema) -> Any:
+    """A copy for a file of text: missing values are written as the training data had them (`Column.missing`)."""
+    made = frame.copy(deep=False)
+    for column in schema:
+        if not (column.nulls and column.missing and column.name in made) or made[column.name].dtype.kind == "M":
+            continue
+        absent = made[column.name].isna()
+        if absent.any():
+            made[column.name] = made[column.name].astype(object).mask(absent, column.missing)
+    return made
+
+
 def harmless(frame: Any) -> Any:
     """A copy whose names and text no spreadsheet takes for formulas."""
     pd = need("pandas")
@@ -68,5 +81,5 @@ def harmless(frame: Any) -> Any:
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would compute this text; a plain number is no formula."""
+    """Whether a spreadsheet would compute this text; a plain number is no formula, nor are dashes alone."""
     return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text.strip())

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import MissingExtra, UserError
 from ...tabular.schema import Column, Schema
-from ...tabular.write import harmless
+from ...tabular.write import harmless, spelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,8 @@ def write_blocks(
             sinks = _parquet(unfinished, schema) if ending == ".parquet" else _text(unfinished, ending)
             with sinks as sink:
                 for block in blocks:
-                    sink(harmless(block) if for_spreadsheets else block)
+                    made = block if ending == ".parquet" else spelled(block, schema)
+                    sink(harmless(made) if for_spreadsheets else made)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     return path
