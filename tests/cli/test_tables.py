@@ -116,3 +116,8 @@ def test_a_table_of_a_few_rows_is_refused(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "few.csv"
     path.write_text("a,b\n1.5,x\n")
     cli("train", path, "--samples", 2_000).refused("this table has 1 row", "at least 10")
+
+
+def test_a_file_of_no_known_kind_is_told_of_tables_too(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "notable.txt").write_text("a word\n")
+    cli("train", "notable.txt").refused("notable.txt is of no kind that is known", "pictures (", "a table (.csv, .tsv")

@@ -16,7 +16,10 @@ from .listing import Listing, refuse_split, shown
 from .parquet import list_parquet
 from .tree import is_picture
 
-KINDS = "a folder of pictures, a .zip, a .parquet file or folder, a saved dataset, .npz, .npy or bundled:fashion-mnist"
+KINDS = (
+    "pictures (a folder, a .zip, .parquet, a saved dataset, .npz, .npy, bundled:fashion-mnist) or a table (.csv, .tsv, "
+    ".csv.gz, .parquet, a folder of such files)"
+)
 FILES = {".zip": list_zip, ".parquet": list_parquet, ".npz": list_npz, ".npy": list_npy}
 
 
