@@ -142,6 +142,11 @@ def test_training_warns(scenes: Callable[..., Path], capsys: pytest.CaptureFixtu
     said = capsys.readouterr().err
     assert "warning: 3 (13 %) of 23 pictures looked at are equal to another" in said
     assert "gansmith inspect" in said
+    gs.train(data, out=tmp_path / "run", samples=64, batch=16, recipe="gan", width=8, units=4)
+    log = (tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8")
+    assert "are equal to another; they are learnt by heart; gansmith inspect shows which" in log
+    assert "are equal to another" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert capsys.readouterr().err.count("are equal to another") == 1
 
 
 @pytest.mark.slow

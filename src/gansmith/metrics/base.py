@@ -27,6 +27,7 @@ class Extractor(Protocol):
 
     One whose pass yields more than its main output also has `heads: tuple[str, ...]`, the names of the further outputs,
     and `look(pixels, heads) -> (features, {head: values})`. Known names are `logits` (b classes) and `spatial` (b m).
+    One that can run in other precisions has `dtype: str`, `f32` or `bf16`.
 
     Attributes:
         name: short name that the figures carry: `inception`, `fashion`, `random`.
@@ -89,6 +90,14 @@ class MeasuredBy:
     dtype: str = "f32"
     detail: str = ""
 
+    @classmethod
+    def of(
+        cls: type[MeasuredBy], extractor: Extractor, n_real: int, n_fake: int, split: str, detail: str = ""
+    ) -> MeasuredBy:
+        """The protocol of an extractor's features."""
+        e = extractor
+        return cls(e.name, e.resize, e.digest, n_real, n_fake, split, dtype_of(e), detail)
+
     def __str__(self) -> str:
         detail = f"{self.detail}, " if self.detail else ""
         return (
@@ -133,6 +142,11 @@ class Figure:
         found = {"name": self.name, "value": self.value, "spread": self.spread, "protocol": str(self.protocol)}
         more = {"interval": self.interval and list(self.interval), "floor": self.floor, "better": self.better}
         return found | more
+
+
+def dtype_of(extractor: Extractor) -> str:
+    """The precision in which an extractor runs."""
+    return str(getattr(extractor, "dtype", "f32"))
 
 
 def which_is_better(metric: Any, figure: str) -> Better | None:

@@ -120,14 +120,8 @@ def compare(
         for seen in remembered(parts, extractor, wanted, side, key=key, folder=cache, progress=progress):
             kept.add(seen)
         sides[side] = kept.sample()
-    by = MeasuredBy(
-        extractor.name,
-        extractor.resize,
-        extractor.digest,
-        len(sides["real"]),
-        min(len(sides["a"]), len(sides["b"])),
-        split,
-    )
+    n_fake = min(len(sides["a"]), len(sides["b"]))
+    by = MeasuredBy.of(extractor, len(sides["real"]), n_fake, split)
     return [
         replace(found, name=figure_name(found.name, extractor))
         for name in asked

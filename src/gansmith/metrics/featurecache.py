@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..nn.features.weights import cache_folder
-from .base import Extractor, Seen
+from .base import Extractor, Seen, dtype_of
 from .kept import LIMIT
 from .onepass import HEAD, Part, Wants, joined, look
 
@@ -110,6 +110,8 @@ def _digest(key: str, extractor: Extractor, wanted: Wants) -> str:
     parts: tuple[object, ...] = (key, extractor.name, extractor.resize, extractor.digest, extractor.dim)
     if wanted.heads or wanted.labels:
         parts += (wanted.heads, wanted.labels)
+    if (dtype := dtype_of(extractor)) != "f32":
+        parts += (dtype,)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 

@@ -200,8 +200,7 @@ class _Run:
         return count if _streams(metric) else min(count, self.limit)
 
     def _protocol(self, n_real: int, n_fake: int, split: str) -> MeasuredBy:
-        e = self.extractor
-        return MeasuredBy(e.name, e.resize, e.digest, n_real, n_fake, split)
+        return MeasuredBy.of(self.extractor, n_real, n_fake, split)
 
 
 def _of_pixels(metric: Metric, by: MeasuredBy) -> MeasuredBy:
@@ -314,5 +313,4 @@ class QuickJudge:
 
     def protocol(self, n_fake: int, split: str = "train") -> MeasuredBy:
         """How `score` of `n_fake` pictures measures."""
-        e = self.extractor
-        return MeasuredBy(e.name, e.resize, e.digest, len(self.real), n_fake, split, detail=f"k={self.k}")
+        return MeasuredBy.of(self.extractor, len(self.real), n_fake, split, f"k={self.k}")

@@ -85,15 +85,17 @@ def prepare(
     _check_networks(shard, counts)
     check(built, source, train_config)
     check_length(built, train_config)
+    warnings = _warnings(source)
     return Prepared(
         source=source,
         recipe=built,
         recipe_name=maker.name,
         plan=made,
         config=train_config,
-        about={"data": where(data), "read_as": read_as, "preset": made.preset, "command": command()},
+        about={"data": where(data), "read_as": read_as, "preset": made.preset, "command": command()}
+        | ({"warnings": list(warnings)} if warnings else {}),
         parameters=counts,
-        warnings=_warnings(source),
+        warnings=warnings,
     )
 
 
@@ -103,7 +105,7 @@ def _warnings(source: Source) -> tuple[str, ...]:
         return ()
     spec = source.spec
     counts = dict(zip(spec.classes, spec.class_counts, strict=True)) if isinstance(spec, ImageSpec) else {}
-    return tuple(glance(source.pixels, counts))
+    return tuple(f"{found}; gansmith inspect shows which" for found in glance(source.pixels, counts))
 
 
 def _check_kind(maker: _Maker, seen: Seen) -> None:

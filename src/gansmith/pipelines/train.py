@@ -115,6 +115,9 @@ def train(
         prepared = replace(prepared, about=prepared.about | {KEPT: {"patience": patience}})
     if first_process():
         (tell or print_plan)(prepared)
+    if dry_run and first_process():
+        for warning in prepared.warnings:  # of a run they are in its log, and told from there
+            print(f"warning: {warning}", file=sys.stderr)
     if not dry_run:
         keep = keeping(prepared.about, prepared.recipe_name, prepared.source.spec)
         watching = watchers(monitors, prepared.source, data, prepared.config, keep)
@@ -191,8 +194,6 @@ def print_plan(prepared: Prepared) -> None:
     """The data's notes and the plan, in plain lines."""
     for note in prepared.source.notes():
         print(note)
-    for warning in prepared.warnings:
-        print(f"warning: {warning}; gansmith inspect shows which", file=sys.stderr)
     for what, value, why in plan.rows(prepared.plan):
         print(f"{what:>10}  {value:<12} {why}")
     print(" " * 8, ", ".join(f"{name} has {n:,} parameters" for name, n in prepared.parameters.items()))

@@ -99,7 +99,7 @@ def exhibit(
     spec = real.spec
     if not isinstance(spec, ImageSpec):
         raise DataError(f"only pictures can be shown; these are: {spec.kind}")
-    by = MeasuredBy(extractor.name, extractor.resize, extractor.digest, len(rows), len(pixels), split, detail=f"k={K}")
+    by = MeasuredBy.of(extractor, len(rows), len(pixels), split, f"k={K}")
     return make_exhibits(
         run / FOLDER,
         fakes=pixels,

@@ -173,6 +173,8 @@ def open_run(trainer: Trainer) -> None:
         folder.describe(trainer.out, settings(trainer))
     trainer.journal.write("start", **trainer.where(), **facts(trainer), resumed_from=resumed_from)
     if resumed_from is None:
+        for message in trainer.about.get("warnings", ()):
+            trainer.journal.write("warning", **trainer.where(), message=message)
         trainer.keeper.norms = trainer.keeper.measure()
         trainer.keeper.save(final=True)
 

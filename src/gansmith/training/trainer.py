@@ -41,7 +41,8 @@ class Trainer:
         recipe_name: under which the recipe is found again: `r3gan`, or `my_gan.py:MyGAN`.
         monitors: watch the run; they change nothing.
         runtime: processes and device; made from `config` when not given.
-        about: what the caller wants kept in config.yaml (where the data are, the command line).
+        about: what the caller wants kept in config.yaml (where the data are, the command line). Its `warnings` about
+            the data go into the log, too.
         initial: changes the fresh networks before training (weights of another run).
         resume: go on from the newest undamaged checkpoint in `out`.
         overwrite: replace a run that is in `out`.
