@@ -102,7 +102,13 @@ def test_the_promise_in_plain_words() -> None:
     ledger = Ledger(1.0, 1e-5)
     ledger.charge("votes", "votes", noise=40.0, queries=10)
     said = ledger.promise()
-    for words in ("at most 2.72 times as likely", "1 in 100,000", f"epsilon {ledger.spent():.4g}", "two rows"):
+    for words in (
+        "at most 2.72 times as likely",
+        "1 in 100,000",
+        f"epsilon {ledger.spent():.4g}",
+        "two rows",
+        "other models of this table spent",
+    ):
         assert words in said
     assert "seed" not in said
     assert "22,026 times" in Ledger(10.0, 1e-5).promise()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from gansmith.errors import ConfigError, DataError
 from gansmith.privacy.ledger import Ledger
 from gansmith.privacy.noise import Noise
 from gansmith.privacy.prepare import Stated, conform, prepare
+from gansmith.privacy.stated import read_stated
 from gansmith.spec import spec_from_json
 from gansmith.tabular.encoders import Quantile
 from gansmith.tabular.schema import Column, Schema
@@ -162,15 +164,30 @@ def test_statements_that_do_not_fit_are_refused(stated: Stated, said: str) -> No
 def test_too_little_budget_is_said() -> None:
     canonical, schema = table()
     few = {name: values[:300] for name, values in canonical.items()}
-    with pytest.raises(DataError, match="300 rows are too few to find bounds of 'age' privately"):
-        prepare(few, schema, Ledger(1.0, 1e-5), epsilon=0.1, noise=Noise(0))
     bounds = Stated(bounds={"age": (0, 99), "holes": (-5, 5)})
-    with pytest.raises(DataError, match="no category of 'job' is frequent enough"):
+    with pytest.raises(DataError, match="300 rows are too few to find frequent categories of 'job' privately"):
         prepare(few, schema, Ledger(1.0, 1e-5), epsilon=0.1, noise=Noise(0), stated=bounds)
     with pytest.raises(ConfigError, match="the privacy budget does not allow"):
         prepare(canonical, schema, Ledger(0.1, 1e-5), epsilon=0.3, noise=Noise(0))
     with pytest.raises(ConfigError, match="a histogram needs 2 bins"):
         prepare(canonical, schema, Ledger(1.0, 1e-5), epsilon=0.3, bins=1)
+
+
+def test_all_that_was_not_found_is_named_at_once_to_be_filled_in(tmp_path: Path) -> None:
+    canonical, schema = table()
+    few, ledger = {name: values[:300] for name, values in canonical.items()}, Ledger(1.0, 1e-5)
+    with pytest.raises(DataError) as caught:
+        prepare(few, schema, ledger, epsilon=0.02, noise=Noise(0))
+    first, _, pasted = str(caught.value).split("\n")
+    assert "bounds of 'age', 'holes' and frequent categories of 'job'" in first
+    assert f"asking has spent epsilon {ledger.spent():.2g}" in first
+    assert pasted == "{bounds: {age: [lowest, highest], holes: [lowest, highest]}, categories: {job: []}}"
+    path = tmp_path / "stated.yaml"
+    path.write_text(pasted)
+    with pytest.raises(DataError, match="wanted numbers, this was: 'lowest'"):
+        read_stated(path, schema)
+    path.write_text(pasted.replace("lowest", "0").replace("highest", "99").replace("[]", "[a, b]"))
+    assert read_stated(path, schema).bounds == {"age": (0, 99), "holes": (0, 99)}
 
 
 def test_levels_of_a_pandas_category_are_of_the_data_too() -> None:

@@ -106,6 +106,8 @@ def train(ctx: click.Context, data: str, changes: Mapping[str, str], settings: M
 
 def show(plan: PrivatePlan) -> None:
     """What will be asked of the rows."""
+    from ..privacy.stated import to_fill_in
+
     for note in plan.table.notes():
         say(note)
     say()
@@ -115,10 +117,11 @@ def show(plan: PrivatePlan) -> None:
         "Names and kinds of columns, and the number of rows, count as public."
     )
     if unstated := plan.unstated():
+        names = [column.name for column in unstated[:3]]
         more = f" and {len(unstated) - 3} more" if len(unstated) > 3 else ""
         say(
-            f"Whatever you know of {', '.join(unstated[:3])}{more} without looking at the rows, "
-            "state it (--stated): it saves budget."
+            f"Whatever you know of {', '.join(names)}{more} without looking at the rows, "
+            f"state it (--stated): it saves budget. To fill in, as stated.yaml:\n{to_fill_in(unstated)}"
         )
     say()
 

@@ -225,7 +225,8 @@ class Ledger:
             f"Whatever is learnt from this model or its rows would be at most {_few_digits(times)} times as likely or "
             f"as unlikely if any one row of the table had been blank (epsilon {claimed:g}), but for a chance of 1 in "
             f"{1 / self.delta:,.0f} (delta {self.delta:.1e}). Its expenses add up to epsilon {spent:.4g}. The promise "
-            "is made to a row: to somebody with two rows it is made at twice that epsilon."
+            "is made to a row: to somebody with two rows it is made at twice that epsilon. What other models of this "
+            "table spent, and attempts that failed, comes on top."
         )
         return said if self.secure else f"{said} {SEEDED}"
 

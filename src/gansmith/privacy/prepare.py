@@ -22,6 +22,7 @@ from .accounting import gaussian, noise_for
 from .ledger import Ledger
 from .noise import Noise
 from .stated import Stated as Stated
+from .stated import to_fill_in
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -54,7 +55,8 @@ def prepare(
 
     Raises:
         ConfigError: the budget does not allow it.
-        DataError: something stated does not fit the schema, or no category is frequent enough to be shown.
+        DataError: something stated does not fit the schema, or the rows are too few to find bounds or frequent
+            categories; all columns of which that is so are named.
     """
     stated, noise = stated or Stated(), noise or Noise()
     stated.check(schema)
@@ -65,10 +67,26 @@ def prepare(
     ledger.given("names, kinds and formats of columns", "from the schema; read it before it is published")
     ledger.given("number of rows", "public: a neighbour's row is blank, not gone")
     budget = _Budget(ledger, schema, stated, epsilon)
-    made = [_column(column, canonical[column.name], budget, stated, bins, noise) for column in schema.learnt]
+    found = [(c, _column(c, canonical[c.name], budget, stated, bins, noise)) for c in schema.learnt]
+    if unfound := [column for column, made in found if made is None]:
+        raise _on_unfound(unfound, rows_of(canonical), ledger)
+    made = [each for _, each in found if each is not None]
     columns = {column.name: column for column, _ in made}
     kept = tuple(columns.get(c.name, bare(c)) for c in schema)
     return TableSpec(schema=Schema(kept), encoders=tuple(encoder for _, encoder in made), rows=rows_of(canonical))
+
+
+def _on_unfound(columns: list[Column], rows: int, ledger: Ledger) -> DataError:
+    """The error for columns that the rows did not tell of; what asking has cost is spent all the same."""
+    asked = {"bounds": [c.name for c in columns if c.kind not in DISCRETE],
+             "frequent categories": [c.name for c in columns if c.kind in DISCRETE]}  # fmt: skip
+    said = " and ".join(f"{what} of {', '.join(map(repr, names))}" for what, names in asked.items() if names)
+    return DataError(
+        f"{rows:,} rows are too few to find {said} privately at this budget; asking has spent epsilon "
+        f"{ledger.spent():.2g} of these rows, though no model came of it\n"
+        "state what you know without looking at the rows (--stated), leave such columns out (--schema), or give the "
+        f"preparation more epsilon; to fill in, as stated.yaml:\n{to_fill_in(columns)}"
+    )
 
 
 def conform(canonical: Canonical, found: Schema, private: Schema) -> dict[str, npt.NDArray[Any]]:
@@ -145,7 +163,8 @@ class _Budget:
 
 def _column(
     column: Column, values: npt.NDArray[Any], budget: _Budget, stated: Stated, bins: int, noise: Noise
-) -> tuple[Column, Encoder]:
+) -> tuple[Column, Encoder] | None:
+    """The column and its encoder; None where the rows do not tell."""
     if column.kind in DISCRETE:
         return _choice(column, values, budget, stated, noise)
     return _quantile(column, np.asarray(values, dtype=np.float64), budget, stated, bins, noise)
@@ -153,8 +172,8 @@ def _column(
 
 def _choice(
     column: Column, values: npt.NDArray[Any], budget: _Budget, stated: Stated, noise: Noise
-) -> tuple[Column, Encoder]:
-    """Categories and their counts: those stated, else those that stand out of the noise."""
+) -> tuple[Column, Encoder] | None:
+    """Categories and their counts: those stated, else those that stand out of the noise; None where none does."""
     known = stated.categories.get(column.name) or _both(column)
     what = f"counts of {column.name}"
     if known is None:
@@ -172,10 +191,7 @@ def _choice(
     )
     kept = _frequent(counts[:-1], budget) if known is None else np.arange(other)
     if not len(kept):
-        raise DataError(
-            f"no category of {column.name!r} is frequent enough to be shown at this budget: "
-            f"state them (categories: {{{column.name}: [...]}}), or give the preparation more epsilon"
-        )
+        return None
     absent = float(len(values) - counts[kept].clip(0).sum()) if known is None else float(counts[-1])
     return _stated_choice(column, [names[i] for i in kept], counts[kept].clip(0), absent, budget)
 
@@ -216,11 +232,15 @@ def limit(rho: float, failure: float) -> float:
 
 def _quantile(
     column: Column, values: Floats, budget: _Budget, stated: Stated, bins: int, noise: Noise
-) -> tuple[Column, Encoder]:
-    """A histogram whose bins are even where most values are and grow outside, and the Quantile that it gives."""
+) -> tuple[Column, Encoder] | None:
+    """A histogram whose bins are even where most values are and grow outside, and the Quantile that it gives; None
+    where no bounds were found."""
     special = tuple(stated.special.get(column.name, ()))
     values = np.where(np.isin(values, special), np.nan, values) if special else values
-    low, high = stated.bounds.get(column.name) or _bounds(column.name, values, budget, noise)
+    ends = stated.bounds.get(column.name) or _bounds(column.name, values, budget, noise)
+    if ends is None:
+        return None
+    low, high = ends
     values = np.clip(values, low, high)
     edges = _edges(low, high, _bulk(column.name, values, low, high, budget, stated, noise), bins)
     place = np.where(np.isnan(values), bins, np.searchsorted(edges, values, side="right").clip(1, bins) - 1)
@@ -233,17 +253,14 @@ def _quantile(
     return made, Quantile(values=tuple(knots.tolist()), left=cumulative, right=cumulative, special=special, nulls=nulls)
 
 
-def _bounds(name: str, values: Floats, budget: _Budget, noise: Noise) -> tuple[float, float]:
-    """The outermost powers of two between which values stand out of the noise."""
+def _bounds(name: str, values: Floats, budget: _Budget, noise: Noise) -> tuple[float, float] | None:
+    """The outermost powers of two between which values stand out of the noise; None where none does."""
     known = np.clip(values[~np.isnan(values)], OCTAVES[0], OCTAVES[-1])
     counts = np.histogram(known, OCTAVES)[0]
     noisy = budget.counts(f"magnitude of {name}", "bounds", counts, noise)
     used = np.flatnonzero(noisy > limit(budget.rho["bounds"], MISS / len(counts)))
     if not len(used):
-        raise DataError(
-            f"{len(values):,} rows are too few to find bounds of {name!r} privately at this budget: "
-            f"state them (bounds: {{{name}: [lowest, highest]}}), or give the preparation more epsilon"
-        )
+        return None
     return float(OCTAVES[used[0]]), float(OCTAVES[used[-1] + 1])
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from ..errors import DataError, did_you_mean
 from ..tabular.schema import DISCRETE, Column, Schema
@@ -52,6 +54,17 @@ class Stated:
     def of(self, column: Column) -> bool:
         """Whether the data need not be asked for the column's range or list of categories."""
         return column.name in self.bounds or column.name in self.categories
+
+
+def to_fill_in(columns: Iterable[Column]) -> str:
+    """A line of YAML in which the user states these columns; as it is, it is refused when read."""
+    asked: dict[str, dict[str, list[str]]] = {}
+    for column in columns:
+        ends = ["earliest", "latest"] if column.kind == "datetime" else ["lowest", "highest"]
+        what, blank = ("categories", []) if column.kind in DISCRETE else ("bounds", ends)
+        asked.setdefault(what, {})[column.name] = blank
+    text: str = yaml.safe_dump(asked, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9)
+    return text.strip()
 
 
 def read_stated(given: Any, schema: Schema) -> Stated:

@@ -29,9 +29,9 @@ class PrivatePlan:
         """A row for each column: name, kind, and where its range or categories come from."""
         return [(column.name, column.kind, self._source(column)) for column in self.table.schema]
 
-    def unstated(self) -> list[str]:
+    def unstated(self) -> list[Column]:
         """Columns that the data will be asked about, and a statement could spare them that."""
-        return [c.name for c in self.table.schema.learnt if c.kind != "boolean" and not self.stated.of(c)]
+        return [c for c in self.table.schema.learnt if c.kind != "boolean" and not self.stated.of(c)]
 
     def _source(self, column: Column) -> str:
         if column.kind == "identifier":
