@@ -177,7 +177,7 @@ def test_all_that_was_not_found_is_named_at_once_to_be_filled_in(tmp_path: Path)
     canonical, schema = table()
     few, ledger = {name: values[:300] for name, values in canonical.items()}, Ledger(1.0, 1e-5)
     with pytest.raises(DataError) as caught:
-        prepare(few, schema, ledger, epsilon=0.02, noise=Noise(0))
+        prepare(few, schema, ledger, epsilon=0.02, noise=Noise(1))
     first, _, pasted = str(caught.value).split("\n")
     assert "bounds of 'age', 'holes' and frequent categories of 'job'" in first
     assert f"asking has spent epsilon {ledger.spent():.2g}" in first
