@@ -35,6 +35,18 @@ def test_the_quick_way_is_the_plain_one(generator: RowGenerator) -> None:
             torch.testing.assert_close(generator(z, given)[1], plain.detach(), rtol=1e-4, atol=1e-5)
 
 
+def test_the_quick_way_follows_the_weights(generator: RowGenerator) -> None:
+    z, cond = torch.randn(20, 7), torch.zeros(20, generator.conditions.width)
+    with torch.no_grad():
+        before = generator(z, cond)[1]
+        generator.last.weight.data.mul_(2)  # which counts no version up
+        generator.layers[0][1].running_mean.add_(0.5)
+        after = generator(z, cond)[1]
+    plain = generator(z, cond)[1].detach()
+    torch.testing.assert_close(after, plain, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(before, after)
+
+
 def test_what_is_asked_for_stays_dense(generator: RowGenerator) -> None:
     mask = torch.zeros(4, 2)
     mask[1, 0] = 1
@@ -65,6 +77,23 @@ def test_the_ends_of_the_noise_are_codes() -> None:
     almost = float(np.nextafter(np.float32(1), np.float32(0)))
     row, _ = heads.drawn(torch.zeros(2, 3), torch.tensor([[0.0], [almost]]))
     assert row.tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize("shift", [0.0, 300.0, -300.0])
+def test_far_logits_are_drawn_as_near_ones(shift: float) -> None:
+    heads = Heads([3], [True])
+    raw = (torch.tensor([[0.0, -1.0, 1.0]]) + shift).expand(20_000, -1)
+    uniform = torch.rand(20_000, 1, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(heads.drawn(raw, uniform)[0].mean(0), raw[0].softmax(0), atol=0.015)
+
+
+def test_a_choice_of_many_codes_reaches_the_last() -> None:
+    heads = Heads([400], [True])
+    row, codes = heads.drawn(
+        torch.zeros(20_000, 400), torch.rand(20_000, 1, generator=torch.Generator().manual_seed(0))
+    )
+    assert codes.unique().tolist() == list(range(400))
+    assert torch.equal(row.argmax(1), codes[:, 0])
 
 
 def test_scalars_are_bent_by_a_monotone_map() -> None:

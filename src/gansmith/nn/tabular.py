@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from itertools import pairwise
+from typing import Any, ClassVar, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..tabular.monotone import Monotone
 from ..tabular.spec import TableSpec
 
+Numbers: TypeAlias = npt.NDArray[Any]
 Rows = Float[Tensor, "b width"]
 
 
@@ -19,12 +24,20 @@ def gumbel(uniform: Tensor) -> Tensor:
     return -torch.log(-torch.log(uniform.clamp(1e-9, 1 - 1e-7)))
 
 
-def _drawn(raw: Float[Tensor, "k b"], uniform: Float[Tensor, "b"]) -> Tensor:
-    """(b,) int64: a draw from the softmax over k, by the inverse of its cumulative distribution."""
-    reached, code, passed = torch.zeros_like(uniform), torch.zeros_like(uniform), torch.empty_like(uniform)
-    for probability in raw.softmax(0)[:-1]:
-        code += torch.le(reached.add_(probability), uniform, out=passed)
-    return code.long()
+SAFE = 80.0  # logits whose exponentials, and a sum of many, are float32 numbers
+
+
+def _drawn(raw: Numbers, uniform: Numbers) -> Numbers:
+    """(b,) codes drawn from the softmax over `raw` (k b), which is used up, by the inverse of its cumulative
+    distribution; `uniform` (b,) in [0, 1)."""
+    top = raw.max(0)
+    if not (top.max() < SAFE and top.min() > -SAFE):
+        raw -= top
+    reached = np.exp(raw, out=raw)
+    for before, own in pairwise(reached):
+        own += before
+    passed = np.less_equal(reached[:-1], reached[-1] * uniform)
+    return np.asarray(passed.view(np.uint8).sum(0, dtype=np.uint8 if len(raw) <= 256 else np.int64))
 
 
 class Heads(nn.Module):
@@ -66,6 +79,7 @@ class Heads(nn.Module):
         self.register_buffer("scalars", torch.tensor(scalars, dtype=torch.int64), persistent=False)
         self.register_buffer("places", torch.tensor(places, dtype=torch.int64), persistent=False)
         self.register_buffer("owners", torch.tensor(owners, dtype=torch.int64), persistent=False)
+        self._bends: tuple[bytes, list[Monotone]] = b"", []
         self.register_buffer("offset", torch.zeros(self.width))
         for name in ("bent", "onto"):
             self.register_buffer(name, torch.linspace(-1, 1, self.KNOTS).repeat(len(scalars), 1))
@@ -109,22 +123,25 @@ class Heads(nn.Module):
         Returns:
             The row, and the codes of its choices (b choices) int64.
         """
-        sides = raw.T.contiguous() + self.offset[:, None]  # one entry of all rows together: all steps run along it
-        noise, row = uniform.T.contiguous(), torch.zeros_like(sides)
-        codes = raw.new_empty(self.count, len(raw), dtype=torch.int64)
-        for number, own in enumerate(self.choices):
-            codes[number] = _drawn(sides[own], noise[number])
-            row[own].scatter_(0, codes[number][None], 1.0)
-        if len(self.scalars):
-            row[self.scalars] = self._bent(torch.tanh(sides[self.scalars]))
-        return row.T, codes.T
+        # in numpy, whose many small steps cost half of torch's; one entry of all rows together, for all run along it
+        sides, offset = raw.float().T.contiguous().cpu().numpy(), self.offset.cpu().numpy()[:, None]
+        noise, row = uniform.T.contiguous().cpu().numpy(), np.empty_like(sides)
+        codes = np.empty((self.count, len(raw)), dtype=np.int64)
+        with np.errstate(invalid="ignore"):  # a broken network's NaN are seen by those who judge it
+            for place, bent in zip(self.scalars.tolist(), self._maps(), strict=True):
+                row[place] = bent(np.tanh(sides[place] + offset[place]))
+            for number, own in enumerate(self.choices):
+                codes[number] = found = _drawn(sides[own] + offset[own], noise[number])
+                np.equal(found, np.arange(own.stop - own.start, dtype=found.dtype)[:, None], out=row[own])
+        return torch.from_numpy(row).T.to(raw.device), torch.from_numpy(codes).T.to(raw.device)
 
-    def _bent(self, values: Float[Tensor, "scalars b"]) -> Float[Tensor, "scalars b"]:
-        """Finished scalars, through their monotone maps."""
-        at = torch.searchsorted(self.bent, values).clamp(1, self.KNOTS - 1)
-        low, high = self.bent.gather(1, at - 1), self.bent.gather(1, at)
-        share = ((values - low) / (high - low).clamp_min(1e-9)).clamp(0, 1)
-        return torch.lerp(self.onto.gather(1, at - 1), self.onto.gather(1, at), share)
+    def _maps(self) -> list[Monotone]:
+        """The monotone maps of the scalars; kept until a calibration sets others."""
+        bent, onto = self.bent.double().cpu().numpy(), self.onto.double().cpu().numpy()
+        knots = bent.tobytes() + onto.tobytes()
+        if self._bends[0] != knots:
+            self._bends = knots, [Monotone(x, y) for x, y in zip(bent, onto, strict=True)]
+        return self._bends[1]
 
     def harden(self, x: Rows) -> Rows:
         """The largest entry of each choice made 1, the others 0; scalars as they are."""
@@ -151,8 +168,6 @@ class Conditions(nn.Module):
 
     places: Tensor
     owners: Tensor
-    firsts: Tensor
-    widths: Tensor
     edges: Tensor
 
     def __init__(self, starts: Sequence[int], widths: Sequence[int], shares: Sequence[float], width: int) -> None:
@@ -160,20 +175,9 @@ class Conditions(nn.Module):
         self.count, self.width, self.row_width = len(widths), sum(widths), width
         places = [start + i for start, w in zip(starts, widths, strict=True) for i in range(w)]
         owners = [n for n, w in enumerate(widths) for _ in range(w)]
-        edges, first = [], 0
-        for w in widths:
-            own = torch.tensor(shares[first : first + w], dtype=torch.float64)
-            edges.append(
-                nn.functional.pad((own / own.sum().clamp_min(1e-12)).cumsum(0), (0, max(widths) - w), value=2.0)
-            )
-            first += w
-        firsts = [sum(widths[:i]) for i in range(len(widths))]
         self.register_buffer("places", torch.tensor(places, dtype=torch.int64), persistent=False)
         self.register_buffer("owners", torch.tensor(owners, dtype=torch.int64), persistent=False)
-        self.register_buffer("firsts", torch.tensor(firsts, dtype=torch.int64), persistent=False)
-        self.register_buffer("widths", torch.tensor(list(widths), dtype=torch.int64), persistent=False)
-        edge = torch.stack(edges).float() if edges else torch.zeros(0, 0)
-        self.register_buffer("edges", edge, persistent=False)
+        self.register_buffer("edges", _edges(shares, widths), persistent=False)
 
     @staticmethod
     def of_table(spec: TableSpec) -> Conditions:
@@ -198,8 +202,7 @@ class Conditions(nn.Module):
     def codes(self, uniform: Float[Tensor, "b 2"]) -> tuple[Tensor, Tensor]:
         """The same as (b,) int64: the column, and the place of its code within a condition."""
         column = (uniform[:, 0] * self.count).long().clamp_max(self.count - 1)
-        code = torch.searchsorted(self.edges[column].contiguous(), uniform[:, 1:2].contiguous(), right=True).squeeze(1)
-        return column, self.firsts[column] + torch.minimum(code, self.widths[column] - 1)
+        return column, torch.searchsorted(self.edges, column + uniform[:, 1].double(), right=True)
 
     def filled(self, cond: Tensor, mask: Tensor, uniform: Float[Tensor, "b 2"]) -> Tensor:
         """`cond` where something is asked for; where nothing is, a random column's code by its frequency.
@@ -216,7 +219,18 @@ class Conditions(nn.Module):
 
     def dense(self, cond: Tensor) -> Float[Tensor, "b conditions"]:
         """What `filled` gave, as (b conditions)."""
-        return nn.functional.one_hot(cond, self.width).to(self.edges.dtype) if cond.dim() == 1 else cond
+        return nn.functional.one_hot(cond, self.width).float() if cond.dim() == 1 else cond
+
+
+def _edges(shares: Sequence[float], widths: Sequence[int]) -> Tensor:
+    """(sum of widths,) float64, rising: the cumulative shares of each column's codes, from its number to the next."""
+    edges, first = [torch.zeros(0, dtype=torch.float64)], 0
+    for number, width in enumerate(widths):
+        own = torch.tensor(shares[first : first + width], dtype=torch.float64)
+        edges.append(number + (own / own.sum().clamp_min(1e-12)).cumsum(0).clamp_max(1))
+        edges[-1][-1] = number + 1
+        first += width
+    return torch.cat(edges)
 
 
 class RowGenerator(nn.Module):
@@ -238,6 +252,7 @@ class RowGenerator(nn.Module):
             inputs += width
         self.layers = nn.ModuleList(layers)
         self.last = nn.Linear(inputs, spec.width)
+        self._quick: tuple[list[Tensor], list[_Layer]] = [], []
 
     def forward(
         self, z: Float[Tensor, "b latent"], cond: Tensor, uniform: Rows | None = None
@@ -262,9 +277,28 @@ class RowGenerator(nn.Module):
         where each row's condition is but one code its weights looked up instead of multiplied, and the last layer
         turned over, as `Heads.drawn` wants it."""
         parts = [z, cond]  # a layer's input is those of before, the last one first
+        *layers, last = self._quick_layers()
+        for layer in layers:
+            parts.insert(0, layer(parts).relu_())
+        return last.turned(parts).T
+
+    def _quick_layers(self) -> list[_Layer]:
+        """Kept until a weight changes."""
+        weights = [*self.layers.parameters(), *self.layers.buffers(), *self.last.parameters()]
+        known, layers = self._quick
+        if len(known) == len(weights) and all(map(_same, known, weights)):
+            return layers
+        sizes, layers = [weights[0].shape[1] - self.conditions.width, self.conditions.width], []
         for layer in self.layers:
-            parts.insert(0, _summed(parts, *_folded(*list(layer.children())[:2])).relu_())
-        return _summed_over(parts, self.last.weight, self.last.bias).T
+            layers.append(_Layer(*_folded(*list(layer.children())[:2]), sizes))
+            sizes = [len(layers[-1].bias), *sizes]
+        layers.append(_Layer(self.last.weight.detach(), self.last.bias.detach(), sizes))
+        self._quick = [w.detach().clone() for w in weights], layers
+        return layers
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.device == b.device and torch.equal(a, b)
 
 
 def _folded(linear: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
@@ -277,32 +311,37 @@ def _folded(linear: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
     return linear.weight * scale[:, None], norm.bias - norm.running_mean * scale
 
 
-def _summed(parts: Sequence[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
-    """[parts side by side] weight' + bias; the last part may be (b,) int64, the places of ones in rows of zeros."""
-    *known, cond = parts
-    first = sum(part.shape[1] for part in known)
-    if cond.dim() == 1:
-        out = (weight[:, first:].T.contiguous() + bias).index_select(0, cond)
-    else:
-        out = torch.addmm(bias, cond, weight[:, first:].T)
-    for part in known[::-1]:
-        first -= part.shape[1]
-        out.addmm_(part, weight[:, first : first + part.shape[1]].T)
-    return out
+class _Layer:
+    """[inputs side by side] weight' + bias, each input multiplied by itself; the last one, a condition, may be (b,)
+    int64, the places of ones in rows of zeros.
 
+    Args:
+        sizes: of the inputs.
+    """
 
-def _summed_over(parts: Sequence[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
-    """`_summed`, one row of the result for each of `weight`: (out b)."""
-    *known, cond = parts
-    first = sum(part.shape[1] for part in known)
-    if cond.dim() == 1:
-        out = (weight[:, first:] + bias[:, None]).index_select(1, cond)
-    else:
-        out = torch.addmm(bias[:, None], weight[:, first:], cond.T)
-    for part in known[::-1]:
-        first -= part.shape[1]
-        out.addmm_(weight[:, first : first + part.shape[1]], part.T)
-    return out
+    def __init__(self, weight: Tensor, bias: Tensor, sizes: Sequence[int]) -> None:
+        *self.weights, self.asked = weight.split(list(sizes), 1)
+        self.bias = bias
+        self.table = self.asked + bias[:, None]
+        self.turned_table = self.table.T.contiguous()
+
+    def __call__(self, parts: Sequence[Tensor]) -> Tensor:
+        """(b out)"""
+        *known, cond = parts
+        lookup = cond.dim() == 1
+        out = self.turned_table.index_select(0, cond) if lookup else torch.addmm(self.bias, cond, self.asked.T)
+        for part, weight in zip(known, self.weights, strict=True):
+            out.addmm_(part, weight.T)
+        return out
+
+    def turned(self, parts: Sequence[Tensor]) -> Tensor:
+        """(out b), the same."""
+        *known, cond = parts
+        lookup = cond.dim() == 1
+        out = self.table.index_select(1, cond) if lookup else torch.addmm(self.bias[:, None], self.asked, cond.T)
+        for part, weight in zip(known, self.weights, strict=True):
+            out.addmm_(weight, part.T)
+        return out
 
 
 def packed(x: Rows, pac: int) -> Float[Tensor, "packs packed"]:

@@ -10,12 +10,14 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import SpecError
+from .monotone import Monotone
 
 Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 Codes: TypeAlias = npt.NDArray[np.int64]
@@ -255,10 +257,13 @@ class Quantile(Encoder):
             low + (left[at] - right[before]) * np.where(on, 0, share) + (right - left)[at] * on * rng.random(len(x))
         )
 
+    @cached_property
+    def _back(self) -> Monotone:
+        """From a place to its value: flat from left to right of each knot, rising between knots."""
+        return Monotone(np.stack([self.left, self.right], 1).ravel(), np.repeat(self.values, 2))
+
     def decode(self, scalars: Floats, codes: Codes, rng: np.random.Generator) -> npt.NDArray[Any]:
-        place = (np.asarray(scalars[:, 0], dtype=np.float64) + 1) / 2
-        edges = np.stack([self.left, self.right], 1).ravel()  # left and right of each knot: flat on it, rising between
-        x = np.interp(place, edges, np.repeat(self.values, 2))
+        x = self._back((np.asarray(scalars[:, 0], dtype=np.float64) + 1) / 2)
         return _join_special(x, codes[:, 0], self.special, self.nulls, 1) if self.choices else x
 
 

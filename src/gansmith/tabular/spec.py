@@ -131,7 +131,10 @@ class TableSpec(Spec):
         self, x: Tensor, rng: np.random.Generator, known: Tensor | None = None
     ) -> dict[str, npt.NDArray[Any]]:
         """The networks' rows -> canonical columns; `known` are the codes of their choices, where these are known."""
-        scalars, codes = self.compact(x, known)
+        return self.from_compact(*self.compact(x, known), rng)
+
+    def from_compact(self, scalars: Floats, codes: Codes, rng: np.random.Generator) -> dict[str, npt.NDArray[Any]]:
+        """The inverse of `encode`."""
         found, first, code = {}, 0, 0
         for column, encoder in zip(self.schema.learnt, self.encoders, strict=True):
             own = scalars[:, first : first + encoder.scalars], codes[:, code : code + len(encoder.choices)]

@@ -14,7 +14,7 @@ from torch import Tensor
 from ...batch import Batch
 from ...errors import UserError
 from ...recipes.base import Networks, Recipe, fold, sample
-from ...tabular.encoders import Choice
+from ...tabular.encoders import Choice, Codes, Floats
 from ...tabular.frames import canonicalise, restore
 from ...tabular.schema import DISCRETE, Canonical, Schema
 from ...tabular.spec import TableSpec
@@ -30,13 +30,15 @@ from .where import Numbers, OneOf, Wish, distance, share_of, words
 if TYPE_CHECKING:
     import pandas as pd
 
-BLOCK = 16_384  # rows made at once
+BLOCK = 16_384  # rows handed on at once
+CHUNK = 4_096  # rows that go through the networks at once: what these hold of them stays in a processor's cache
 FEW = 64  # fewer are not made
 PILOT = 2_048  # rows made to see how rare a condition is
 EASY = 0.02  # share of rows that meet a condition from which on drawing and rejecting is the quicker way
 CHAINS = (512, 4_096)  # fewest and most chains of a search
 BUDGET, BUDGET_EACH = 500_000, 500  # rows made before giving up: so many, and so many more for each row asked for
 Tell: TypeAlias = Callable[[int, int], None]
+Compact: TypeAlias = tuple[Floats, Codes]
 
 
 class ConditionFailed(UserError):
@@ -121,7 +123,7 @@ class Drawer:
         """Rows as they come; row i depends on (seed, i) alone."""
 
         def work(part: tuple[int, int]) -> tuple[int, pd.DataFrame]:
-            return part[1], self._accepted(self._made(*part, seed, ()), (), seed, part[0])
+            return part[1], self._accepted(self._compact(*part, seed), (), seed, part[0])
 
         for parts in (self._enough(n), self._more(n)):  # the second only if rows of the first were rejected
             for size, frame in ahead(work, parts):
@@ -141,11 +143,19 @@ class Drawer:
             yield start, size
             start, size = start + size, min(BLOCK, 2 * size)
 
+    def _compact(self, start: int, size: int, seed: int) -> Compact:
+        """Rows that are asked for nothing, chunk by chunk: all of them as one-hots would only fill memory."""
+        parts = []
+        for first in range(start, start + size, CHUNK):
+            made = self._made(first, min(CHUNK, start + size - first), seed, ())
+            parts.append(self.spec.compact(made["x"], made.get("codes")))
+        return _joined([scalars for scalars, _ in parts]), _joined([codes for _, codes in parts])
+
     def _made(self, start: int, size: int, seed: int, asked: tuple[Asked, ...]) -> Batch:
         index = torch.arange(start, start + size)
         cond, mask = self._conditions(size, asked, fold(seed, "asked", start))
         request = Batch(index=index, cond=cond, mask=mask)
-        return sample(self.recipe, self.nets, request, seed=seed, chunk=BLOCK, block=BLOCK)
+        return sample(self.recipe, self.nets, request, seed=seed, chunk=CHUNK, block=CHUNK)
 
     def _searched(self, n: int, wishes: tuple[Wish, ...], seed: int) -> Iterator[pd.DataFrame]:
         """Rows that are asked for what can be asked, and then rejected where few are lost, or else searched for."""
@@ -156,7 +166,7 @@ class Drawer:
             made = self._made(start, size, seed, asked)
             start, self.draws = start + size, self.draws + size
             met = float((judge(made["x"]) <= 0).mean())
-            yield self._accepted(made, wishes, seed, self.draws)
+            yield self._accepted(self.spec.compact(made["x"], made.get("codes")), wishes, seed, self.draws)
             if met < EASY:
                 break
         while True:
@@ -165,12 +175,15 @@ class Drawer:
             cond, mask = self._conditions(chains, asked, fold(seed, "asked", start))
             found = search(walker, cond, mask, BUDGET)
             self.draws, start = self.draws + walker.draws, start + 1
-            yield self._accepted(Batch(x=found), wishes, seed, self.draws)
+            yield self._accepted(self.spec.compact(found), wishes, seed, self.draws)
 
     def _conditions(self, n: int, asked: tuple[Asked, ...], seed: int) -> tuple[Tensor, Tensor]:
         """`cond` (n conditions) and `mask` (n columns); where several categories will do, each as often as it is."""
-        cond = torch.zeros(n, sum(s.width for s in self.spec.conditions))
-        mask = torch.zeros(n, len(self.spec.conditions))
+        cond = torch.zeros(1, sum(s.width for s in self.spec.conditions)).expand(n, -1)
+        mask = torch.zeros(1, len(self.spec.conditions)).expand(n, -1)
+        if not asked:
+            return cond, mask
+        cond, mask = cond.clone(), mask.clone()
         rng = np.random.default_rng(seed)
         for wish in asked:
             at = [s.column for s in self.spec.conditions].index(wish.column)
@@ -224,10 +237,10 @@ class Drawer:
 
     def judge(self, wishes: tuple[Wish, ...], asked: tuple[Asked, ...]) -> Callable[[Tensor], Numbers]:
         """How far networks' rows are from what is asked."""
-        return lambda x: distance(wishes, self._canonical(Batch(x=x), asked, np.random.default_rng(0)))
+        return lambda x: distance(wishes, self._canonical(self.spec.compact(x), asked, np.random.default_rng(0)))
 
-    def _canonical(self, made: Batch, asked: tuple[Asked, ...], rng: np.random.Generator) -> Columns:
-        inner = self.spec.canonical(made["x"], rng, made.get("codes"))
+    def _canonical(self, made: Compact, asked: tuple[Asked, ...], rng: np.random.Generator) -> Columns:
+        inner = self.spec.from_compact(*made, rng)
         for wish in asked:
             inner[wish.column] = self._among(inner[wish.column], wish, rng)
         return self.rules.backward(inner)
@@ -242,7 +255,7 @@ class Drawer:
         shares = wish.weights[allowed] / wish.weights[allowed].sum()
         return np.where(shared, rng.choice(wish.codes[allowed], len(codes), p=shares), codes)
 
-    def _accepted(self, made: Batch, wishes: tuple[Wish, ...], seed: int, at: int) -> pd.DataFrame:
+    def _accepted(self, made: Compact, wishes: tuple[Wish, ...], seed: int, at: int) -> pd.DataFrame:
         """The rows that keep and meet everything but keys, without identifiers, as the user will read them.
 
         Args:
@@ -303,3 +316,8 @@ class Drawer:
         shares = [(w, share_of(w, self.spec)) for w in wishes]
         told = ", ".join(f"{w.words()} in {share:.3%}" for w, share in shares if share is not None)
         return f"each alone is true of this share of the training rows: {told or 'unknown'}; ask for less at once"
+
+
+def _joined(parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """(n, columns) of parts of n, each column in one piece."""
+    return np.concatenate([part.T for part in parts], 1).T
