@@ -53,12 +53,14 @@ class Entry:
         title: first sentence of the file's docstring.
         paper: the arXiv address, or an empty string where the file names none.
         makes: the kind of data that it makes.
+        honours: what it heeds of a request beside the data's own conditions (see `Recipe.honours`).
     """
 
     name: str
     title: str
     paper: str
     makes: str = "image"
+    honours: tuple[str, ...] = ()
 
 
 def names() -> list[str]:
@@ -90,10 +92,12 @@ def entry(name: str) -> Entry:
     code = path.read_text(encoding="utf-8")
     text = ast.get_docstring(ast.parse(code)) or ""
     makes = re.search(r'^    makes: ClassVar\[str\] = "(\w+)"', code, re.MULTILINE)
+    honours = re.search(r"^    honours: ClassVar\[.*\] = \((.*)\)", code, re.MULTILINE)
     number = re.search(r"arXiv:\s*(\d{4}\.\d{4,5})", text, re.IGNORECASE)
     first = " ".join(text.split("\n\n")[0].split())
     paper = f"https://arxiv.org/abs/{number[1]}" if number else ""
-    return Entry(name, first, paper, makes[1] if makes else "image")
+    heeds = tuple(re.findall(r'"(\w+)"', honours[1])) if honours else ()
+    return Entry(name, first, paper, makes[1] if makes else "image", heeds)
 
 
 def summary(name: str) -> str:

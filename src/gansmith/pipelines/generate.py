@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -102,7 +102,7 @@ class Generator:
 
         Raises:
             DataError: the model knows no such label.
-            UserError: the recipe has no truncation.
+            UserError: the recipe has no truncation (see `Recipe.honours`).
         """
         if n < 1:
             raise UserError(f"wanted at least 1 example, not: {n}")
@@ -113,18 +113,21 @@ class Generator:
         self, n: int, *, seed: int = 0, label: str | None = None, truncation: float | None = None
     ) -> Iterator[Batch]:
         """The same `n` examples in parts, for more than memory holds."""
-        recipe = self._truncated(truncation)
+        wishes = {} if truncation is None else {"truncation": self._honoured("truncation", truncation)}
         for start in range(0, n, PART):
             request = self.spec.request(min(PART, n - start), label=label, start=start)
-            yield sample(recipe, self.nets, request, seed=seed).to("cpu")
+            request |= {name: torch.full((len(request),), value) for name, value in wishes.items()}
+            yield sample(self.recipe, self.nets, request, seed=seed).to("cpu")
 
-    def _truncated(self, value: float | None) -> Recipe:
-        """The recipe with this truncation, which is a field of those that know how; refused elsewhere."""
-        if value is None:
-            return self.recipe
-        if "truncation" not in to_dict(self.recipe):
-            raise UserError(f"the recipe {self.name} has no truncation; leave it out, this was: {value:g}")
-        return replace(self.recipe, truncation=value)  # type: ignore[call-arg]
+    def _honoured(self, wish: str, value: float) -> float:
+        """The value, once it is known that the recipe heeds such an entry of a request."""
+        if wish not in self.recipe.honours:
+            others = [entry.name for entry in catalogue.entries() if wish in entry.honours]
+            known = f" (those that have it: {', '.join(others)})" if others else ""
+            raise UserError(f"the recipe {self.name} has no {wish}{known}; leave it out, this was: {value:g}")
+        if not math.isfinite(value):
+            raise UserError(f"wanted a number for {wish}, usually between 0 and 1, not: {value}")
+        return float(value)
 
     def to(self, device: str | torch.device) -> Generator:
         """Moves the networks; further samples are made there."""

@@ -139,10 +139,14 @@ class Recipe(ABC):
     Attributes:
         makes: the kind of data (`Spec.kind`) that it makes.
         reads: how the source is to read the data for it, settings of `data.open_source`.
+        honours: entries of a request that `generate` heeds beside those of `Spec.request`, one row for each example:
+            `truncation` (b,), below 1 for likelier and less varied examples; `transform` (b 3 3), maps of the plane
+            by which the picture is to be moved.
     """
 
     makes: ClassVar[str] = "image"
     reads: ClassVar[Mapping[str, Any]] = {}
+    honours: ClassVar[tuple[str, ...]] = ()
 
     @property
     def ema(self) -> Mapping[str, Scheduled]:
