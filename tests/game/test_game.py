@@ -113,6 +113,16 @@ def test_gradient_penalty_by_finite_differences() -> None:
     torch.testing.assert_close(d["gp"], wanted, rtol=1e-6, atol=1e-9)
 
 
+def test_gradient_penalty_of_another_length_and_drift() -> None:
+    far, nets, batch = play(Game(gp=10.0, gp_norm=750.0, drift=0.5))
+    near, _, _ = play(Game(gp=10.0))
+    length = 1 + (near["gp"] / 10).sqrt() * torch.tensor([[1.0], [-1.0]])  # of each gradient, one of two
+    wanted = 10 * (length / 750 - 1).square()
+    assert (far["gp"] - wanted).abs().amin(0).max() < 1e-9
+    torch.testing.assert_close(far["drift"], 0.5 * nets.D(batch["x"]).square())
+    assert set(near) == {"adv", "gp"}
+
+
 def slopes(d: nn.Module, x: Tensor, step: float = 1e-5) -> Tensor:
     """Central differences of D at each pixel, (b, pixels)."""
     moved = []
@@ -332,6 +342,13 @@ def test_minibatch_std_is_the_mean_over_the_group() -> None:
     torch.testing.assert_close(out[:, :3], x)
     torch.testing.assert_close(out[:, 3], (x.var(0, correction=0) + 1e-8).sqrt().mean().expand(4, 2, 2))
     assert MinibatchStd(4)(torch.randn(6, 3)).shape == (6, 4)
+
+
+def test_minibatch_std_of_micro_batches_is_that_of_the_batch() -> None:
+    x = torch.randn(12, 3, 2, 2)
+    whole = MinibatchStd(4)(x)
+    torch.testing.assert_close(torch.cat([MinibatchStd(4)(part) for part in x.split(4)]), whole)
+    assert len(whole[:, 3, 0, 0].unique()) == 3
 
 
 def test_minibatch_discrimination_counts_neighbours() -> None:

@@ -60,6 +60,8 @@ class Game:
         d_steps: steps of D for each of G.
         r1, r2: gamma of the penalties on |grad D|^2 at real and at generated pictures; weighed by a half.
         gp: lambda of WGAN-GP's penalty, between real and generated pictures (10 in its paper).
+        gp_norm: length of gradient that it asks for; the penalty is lambda (|grad D| / gp_norm - 1)^2 (ProGAN, app. D).
+        drift: weight of D(x)^2 at real pictures, which keeps a Wasserstein D near zero (ProGAN, section A.1).
         penalty_every: penalties run on each n-th step, n times as heavy.
         penalty_step: `with` D's step, or in a step of their own `after` it (lazy regularisation, StyleGAN2).
         lecam: weight of LeCam's regulariser; `lecam_half_life` of its averages, in samples, which move once a tick.
@@ -82,6 +84,8 @@ class Game:
     r1: Scheduled = 0.0
     r2: Scheduled = 0.0
     gp: Scheduled = 0.0
+    gp_norm: float = 1.0
+    drift: float = 0.0
     penalty_every: int = 1
     penalty_step: Literal["with", "after"] = "with"
     lecam: float = 0.0
@@ -177,6 +181,8 @@ class Game:
         found |= {**r.terms, **{f"{name}_fake": values for name, values in f.terms.items()}}
         if now and self.penalises:
             found |= self._penalties(players, nets, (real, r.logits), (fake, f.logits), batch, ctx)
+        if self.drift:
+            found["drift"] = self.drift * self._each(terms.drift(r.logits))
         if self.lecam:
             found["lecam"] = self.lecam * self._each(terms.lecam(nets.D, r.logits, f.logits))
         return found | self._consistent(players, nets, (real, r.logits), (fake, f.logits), batch, ctx)
@@ -244,7 +250,8 @@ class Game:
         if self.gp:
             x = between(real[0], fake[0], ctx.rand(batch))
             logits = self._judge(players, nets, x, batch, ctx).logits
-            found["gp"] = at(self.gp, ctx.samples) * self.penalty_every * gradient_norm_error2(logits, x)
+            weight = at(self.gp, ctx.samples) * self.penalty_every / self.gp_norm**2
+            found["gp"] = weight * gradient_norm_error2(logits, x, self.gp_norm)
         return found
 
     def _consistent(

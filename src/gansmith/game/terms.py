@@ -20,6 +20,11 @@ def consistency(seen: Tensor, plain: Tensor) -> Tensor:
     return per_sample((full(seen) - full(plain)).square())
 
 
+def drift(real: Tensor) -> Tensor:
+    """D(x)^2 of real pictures (Karras 2017, arXiv:1710.10196, section A.1)."""
+    return per_sample(full(real).square())
+
+
 def lecam(d: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """(D(x) - a_F)^2 + (D(G(z)) - a_R)^2 (Tseng 2021, arXiv:2104.03310, equation 5).
 

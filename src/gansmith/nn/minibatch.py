@@ -10,6 +10,8 @@ from torch import Tensor, nn
 class MinibatchStd(nn.Module):
     """One more channel: the mean standard deviation over groups of examples (Karras 2017, arXiv:1710.10196, section 3).
 
+    Groups are neighbours in the batch, so that micro-batches and processes whose shares they divide see the same ones.
+
     Args:
         group: examples in a group; the largest divisor of the batch that is no larger is taken.
     """
@@ -22,9 +24,9 @@ class MinibatchStd(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c *hw"]) -> Float[Tensor, "b c1 *hw"]:
         group = next(g for g in range(min(self.group, len(x)), 0, -1) if len(x) % g == 0)
-        apart = x.float().unflatten(0, (group, -1))
-        std = (apart.var(0, correction=0) + 1e-8).sqrt().flatten(1).mean(1)
-        channel = std.repeat(group).to(x.dtype).view(-1, *[1] * (x.ndim - 1)).expand(-1, 1, *x.shape[2:])
+        apart = x.float().unflatten(0, (-1, group))
+        std = (apart.var(1, correction=0) + 1e-8).sqrt().flatten(1).mean(1)
+        channel = std.repeat_interleave(group).to(x.dtype).view(-1, *[1] * (x.ndim - 1)).expand(-1, 1, *x.shape[2:])
         return torch.cat((x, channel), 1)
 
 
@@ -76,7 +78,8 @@ class Wider(nn.Module):
         else:
             read, where = layer.in_channels, {"stride": layer.stride, "padding": layer.padding}
             more = nn.Conv2d(channels, layer.out_channels, layer.kernel_size, bias=False, **where)  # type: ignore[arg-type]
-        nn.init.normal_(more.weight, 0.0, float(layer.weight.detach().std()))
+        scale = getattr(layer, "scale", 1.0)  # by which layers with an equalized learning rate multiply theirs
+        nn.init.normal_(more.weight, 0.0, scale * float(layer.weight.detach().std()))
         return cls(layer, more, read)
 
     def forward(self, x: Float[Tensor, "b c *hw"]) -> Float[Tensor, "b d *hw2"]:
