@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import ABOVE, COUNT, debug, from_file
-from .show import say, warn
+from .show import say, warn, warned
 
 if TYPE_CHECKING:
     from ..tabular.schema import Schema
@@ -96,14 +96,15 @@ def rows(
     if export:
         say(f"packed the synthesizer into {model.save(export)}")
         return
-    written = model.sample_to(
-        out or Path("synthetic.csv"),
-        number,
-        where=dict(asked(text, model.schema_) for text in wheres),
-        seed=seed,
-        for_spreadsheets=for_spreadsheets,
-        overwrite=overwrite,
-    )
+    with warned():
+        written = model.sample_to(
+            out or Path("synthetic.csv"),
+            number,
+            where=dict(asked(text, model.schema_) for text in wheres),
+            seed=seed,
+            for_spreadsheets=for_spreadsheets,
+            overwrite=overwrite,
+        )
     say(f"wrote {number:,} rows to {written}")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 import textwrap
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,19 @@ def warn(text: str) -> None:
     """A line on stderr, from the first process alone."""
     if first_process():
         click.echo(f"warning: {text}", err=True)
+
+
+@contextmanager
+def warned() -> Iterator[None]:
+    """What the library warns of meanwhile is told as other warnings are, each once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        finally:
+            for text in dict.fromkeys(str(warning.message) for warning in caught):
+                warn(text)
 
 
 def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:

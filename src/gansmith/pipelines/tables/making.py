@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,16 @@ from .drawing import Drawer
 from .estimator import Estimator
 from .rules import Rules
 from .stream import ending_of, refuse_taken, write_blocks
-from .where import Wish, read_where
+from .where import OneOf, Wish, read_where, words
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Counter = Callable[[tuple[Wish, ...]], tuple[int, int]]
+
+
+class Unseen(UserWarning):
+    """No training row meets all that is asked, so rows that do are the generator's guess."""
 
 
 class Maker(Estimator):
@@ -48,12 +53,16 @@ class Maker(Estimator):
             NotFittedError: nothing was learnt yet.
             UserError: an impossible number or condition.
             ConditionFailed: too few rows were found that meet the condition and keep the constraints.
+
+        Warns:
+            Unseen: no training row meets the condition (told where the training data are at hand).
         """
         import pandas as pd
 
         drawer, wishes, seed = self._ready(n, where, seed)
         with rows_bar(n, self._shows(None) if wishes else False) as tell:
             blocks = list(drawer.blocks(n, wishes, seed, tell))
+        self._warn_of_unseen(wishes)
         return pd.concat(blocks, ignore_index=True) if blocks else drawer.empty()
 
     def sample_to(
@@ -87,7 +96,9 @@ class Maker(Estimator):
             raise UserError(f"{path} is the training data, which are never overwritten; choose another name")
         with rows_bar(n, self._shows(progress)) as tell:
             blocks = drawer.blocks(n, wishes, seed, tell) if n else iter([drawer.empty()])
-            return write_blocks(path, blocks, self.schema_, for_spreadsheets=for_spreadsheets, overwrite=overwrite)
+            write_blocks(path, blocks, self.schema_, for_spreadsheets=for_spreadsheets, overwrite=overwrite)
+        self._warn_of_unseen(wishes)
+        return path
 
     def _shows(self, progress: bool | None) -> bool | None:
         """Whether there is a bar, where `progress` is what the caller wants."""
@@ -103,10 +114,30 @@ class Maker(Estimator):
             self.calls_ += 1
         return self._drawer(), wishes, int(seed)
 
+    def _warn_of_unseen(self, wishes: tuple[Wish, ...]) -> None:
+        """Warns, once for the same conditions, where no training row meets them all; needs the training data."""
+        told: set[str] = self.__dict__.setdefault("_told", set())
+        said, alone = words(wishes), len(wishes) == 1 and isinstance(wishes[0], OneOf)
+        if not wishes or alone or said in told or (count := self._counter(fetch=True)) is None:
+            return
+        told.add(said)
+        met, rows = count(wishes)
+        if not met:
+            warnings.warn(
+                f"none of the {rows:,} training rows has {said}: rows that do are the generator's guess, and no "
+                "figure of its report speaks for them",
+                Unseen,
+                stacklevel=3,
+            )
+
     def _drawer(self) -> Drawer:
         make = self.generator_
         return Drawer(make.nets, make.recipe, self.spec_, self.rules_, self._counter())
 
-    def _counter(self) -> Counter | None:
-        """What tells how many training rows meet some wishes, where they are at hand and may be asked."""
+    def _counter(self, *, fetch: bool = False) -> Counter | None:
+        """What tells how many training rows meet some wishes, where they may be asked and are at hand.
+
+        Args:
+            fetch: read them again for it.
+        """
         return None

@@ -12,8 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...data.tables_read import Table, open_table
+from ...errors import GansmithError
 from ...recipes.base import Recipe
 from ..generate import load as load_generator
+from ..paths import native
 from ..plan import Wishes
 from . import store
 from .constraints import Predicate
@@ -26,6 +29,15 @@ from .where import Wish, distance
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+READ_IN_PASSING = 64 << 20  # bytes of training data
+
+
+def _count(table: Table, wishes: tuple[Wish, ...]) -> tuple[int, int]:
+    """How many rows meet some wishes, and how many there are."""
+    met = sum(int((distance(wishes, canonical) <= 0).sum()) for _, canonical in canonical_chunks(table))
+    return met, table.rows
 
 
 class TableSynthesizer(Learner, Maker):
@@ -128,14 +140,22 @@ class TableSynthesizer(Learner, Maker):
     def _shows(self, progress: bool | None) -> bool | None:
         return False if self.quiet else progress
 
-    def _counter(self) -> Counter | None:
-        return self._count_training if self._table is not None else None
+    def _counter(self, *, fetch: bool = False) -> Counter | None:
+        table = self._training_table() if fetch else self._table
+        return None if table is None else lambda wishes: _count(table, wishes)
 
-    def _count_training(self, wishes: tuple[Wish, ...]) -> tuple[int, int]:
-        """How many training rows meet some wishes, and how many there are."""
-        assert self._table is not None
-        met = sum(int((distance(wishes, canonical) <= 0).sum()) for _, canonical in canonical_chunks(self._table))
-        return met, self._table.rows
+    def _training_table(self) -> Table | None:
+        """The training data, where they are at hand: those of this object's fit, or the file of a run that was loaded,
+        if it is there, small enough to be read in passing, and has as many rows as then."""
+        if self._table is None and self.data_ is not None:
+            path = Path(native(self.data_))
+            try:
+                small = path.is_file() and path.stat().st_size <= READ_IN_PASSING
+                table = open_table(path, schema=self.schema_) if small else None
+            except (GansmithError, OSError):  # it is another file by now
+                return None
+            self._table = table if table is not None and table.rows == self.rows_ else None
+        return self._table
 
     # keeping
 
