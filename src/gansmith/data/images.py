@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import io
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from .decode import FACTS, PADDED, PADDED_TO, VERSION
 from .find import list_pictures
 from .listing import Listing, digest, shown
 from .memory import IN_MEMORY, ON_DEVICE, available_bytes
+from .smaller import in_memory, on_disk
 
 LARGEST = 2048  # pixels a side; a larger one is surely a slip
 
@@ -86,6 +88,8 @@ class ImageSource:
         self._said = list(listing.remarks)
         self._auto = channels is None
         self._why_size = None
+        self._entry: tuple[Path, str] | None = None  # of the cache: its folder, and the key of these pictures
+        self._smaller: dict[int, ImageSource] = {}
         if size is None:
             size, self._why_size = choose_size(listing)
         where = str(Path(data).resolve()) if isinstance(data, str | os.PathLike) else ""
@@ -128,6 +132,28 @@ class ImageSource:
         if self._y is not None:
             batch["y"] = self._y[pictures].to(device, non_blocking=True)
         return batch
+
+    def smaller(self, size: int) -> ImageSource:
+        """The same rows as pictures of `size` pixels a side, each pixel the mean of a square; itself if not smaller.
+
+        They are made on the first call: in memory, or in the cache where the pictures themselves are read from disk.
+
+        Raises:
+            DataError: `size` does not divide the side; the cache cannot be written.
+        """
+        if size >= self._image.size:
+            return self
+        if size not in self._smaller:
+            made = self._smaller[size] = copy.copy(self)
+            made._smaller, made._on_device, made._said, made._entry = {}, {}, [], None
+            made._pixels = self._into_memory(self._means(size))
+            made._image = made.spec = replace(self._image, size=size)
+        return self._smaller[size]
+
+    def _means(self, size: int) -> NDArray[np.uint8]:
+        if self._entry is not None and isinstance(self._pixels, np.memmap):
+            return on_disk(self._pixels, size, *self._entry)
+        return in_memory(self._pixels, size)
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -197,6 +223,7 @@ class ImageSource:
         found, fresh = look_up(root, key), False
         if found is None:
             found, fresh = make(root, key, run, len(listing) * size * size * (channels or 3))
+        self._entry = root, found.folder.name
         self._said += said
         self._said.append(f"Decoded pictures were {'put in' if fresh else 'taken from'} {shown(str(found.folder))}.")
         return found.pixels, found.outcome

@@ -36,6 +36,16 @@ class OffersOrders(Protocol):
 
 
 @runtime_checkable
+class OffersSizes(Protocol):
+    """A source of pictures that serves smaller ones at the cost of smaller ones."""
+
+    def smaller(self, size: int) -> Source:
+        """The same rows as pictures of `size` pixels a side, of which each is the mean of a square; the source itself
+        where it has no more pixels."""
+        ...
+
+
+@runtime_checkable
 class Source(Protocol):
     """Yields Batches by row number, declares a Spec.
 
