@@ -45,6 +45,21 @@ def test_adam_moves_equalized_weights_at_one_relative_speed() -> None:
         assert float((layer.weight.detach() - before).norm() / before.norm()) == pytest.approx(0.01, rel=0.1)
 
 
+def test_slower_layers_begin_alike_and_move_less() -> None:
+    x, outs, moved = torch.randn(256, 64), [], []
+    for speed in (1.0, 0.01):
+        torch.manual_seed(0)
+        layer = EqualLinear(64, 64, speed=speed)
+        optimizer = torch.optim.Adam(layer.parameters(), lr=0.01)
+        outs.append(layer(x))
+        outs[-1].square().mean().backward()
+        optimizer.step()
+        moved.append(float((layer(x) - outs[-1]).detach().norm()))
+        assert float((layer.bias * layer.speed).detach().abs().max()) == pytest.approx(0.01 * speed, rel=0.01)
+    torch.testing.assert_close(outs[0], outs[1])
+    assert moved[1] == pytest.approx(0.01 * moved[0], rel=0.02)
+
+
 def test_pixel_norm_leaves_a_root_mean_square_of_one() -> None:
     x = torch.randn(3, 16, 5, 5, dtype=torch.float64) * 7
     out = PixelNorm()(x)

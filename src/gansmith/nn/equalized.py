@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -32,14 +33,24 @@ class EqualConv2d(nn.Conv2d):
 
 
 class EqualLinear(nn.Linear):
-    """`nn.Linear` with an equalized learning rate; its bias starts at zero."""
+    """`nn.Linear` with an equalized learning rate; its bias starts at zero.
 
-    def __init__(self, *given: Any, gain: float = RECTIFIED, **options: Any) -> None:
+    Args:
+        gain: see `EqualConv2d`.
+        speed: of learning, against that of other layers (0.01 in StyleGAN's mapping network, arXiv:1812.04948, appendix
+            C): weights are that many times larger and count that many times less, and the bias counts less, too.
+    """
+
+    def __init__(self, *given: Any, gain: float = RECTIFIED, speed: float = 1.0, **options: Any) -> None:
         super().__init__(*given, **options)
-        self.scale = _start(self, gain)
+        self.scale, self.speed = _start(self, gain) * speed, speed
+        if speed != 1:
+            with torch.no_grad():
+                self.weight.div_(speed)
 
     def forward(self, x: Float[Tensor, "*b n"]) -> Float[Tensor, "*b m"]:
-        return F.linear(x, self.weight * self.scale, self.bias)
+        bias = self.bias if self.speed == 1 or self.bias is None else self.bias * self.speed
+        return F.linear(x, self.weight * self.scale, bias)
 
 
 def _start(layer: nn.Conv2d | nn.Linear, gain: float) -> float:
