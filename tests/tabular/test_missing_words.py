@@ -13,9 +13,10 @@ import pytest
 from gansmith.data.tables_read import open_table
 from gansmith.pipelines.tables.stream import write_blocks
 from gansmith.privacy.prepare import bare
+from gansmith.tabular.csvtext import spelled
 from gansmith.tabular.frames import canonicalise, restore
 from gansmith.tabular.schema import Column, Schema
-from gansmith.tabular.write import spelled
+from gansmith.tabular.write import words_for
 
 CELLS = {
     "age": ["NA", "NA", "n/a"],
@@ -81,7 +82,7 @@ def test_a_word_that_runs_is_made_harmless(tmp_path: Path) -> None:
 def test_columns_without_a_word_stay_as_they_are() -> None:
     frame = pd.DataFrame({"a": [1.5, np.nan], "d": pd.to_datetime(["2024-01-01", None])})
     schema = Schema((Column(name="a", kind="float", nulls=True), Column(name="d", kind="datetime", nulls=True)))
-    pandas.testing.assert_frame_equal(spelled(frame, schema), frame)
+    pandas.testing.assert_frame_equal(spelled(frame, words_for(frame, schema)), frame)
 
 
 def test_a_private_model_does_not_know_it() -> None:

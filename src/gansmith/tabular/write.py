@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from .csvtext import as_csv
 from .schema import Schema
 from .schemafile import write_whole
 from .values import need
@@ -42,26 +43,15 @@ def write_csv(frame: Any, path: Path | str, *, for_spreadsheets: bool = False, a
 
 def _as_csv(frame: Any, path: Path, *, header: bool) -> bytes:
     suffixes = [s.lower() for s in path.suffixes]
-    text = frame.to_csv(
-        index=False, header=header, sep="\t" if {".tsv", ".tab"} & set(suffixes) else ",", lineterminator="\n"
-    )
-    try:
-        raw = text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DataError(f"a cell holds {error.object[error.start]!r}, which UTF-8 cannot write") from None
+    raw = as_csv(frame, sep="\t" if {".tsv", ".tab"} & set(suffixes) else ",", header=header)
     return gzip.compress(raw, mtime=0) if suffixes[-1:] == [".gz"] else raw
 
 
-def spelled(frame: Any, schema: Schema) -> Any:
-    """A copy for a file of text: missing values are written as the training data had them (`Column.missing`)."""
-    made = frame.copy(deep=False)
-    for column in schema:
-        if not (column.nulls and column.missing and column.name in made) or made[column.name].dtype.kind == "M":
-            continue
-        absent = made[column.name].isna()
-        if absent.any():
-            made[column.name] = made[column.name].astype(object).mask(absent, column.missing)
-    return made
+def words_for(frame: Any, schema: Schema, *, for_spreadsheets: bool = False) -> list[str]:
+    """How each column of a frame writes a missing value: as the training data had it (`Column.missing`)."""
+    known = {column.name: column.missing for column in schema if column.nulls}
+    words = [known.get(name, "") for name in frame.columns]
+    return [f"'{word}" if is_formula(word) else word for word in words] if for_spreadsheets else words
 
 
 def harmless(frame: Any) -> Any:

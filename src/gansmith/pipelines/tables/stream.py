@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import MissingExtra, UserError
+from ...tabular.csvtext import as_csv
 from ...tabular.schema import Column, Schema
-from ...tabular.write import harmless, spelled
+from ...tabular.write import harmless, words_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,11 +57,13 @@ def write_blocks(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _whole(path) as unfinished:
-            sinks = _parquet(unfinished, schema) if ending == ".parquet" else _text(unfinished, ending)
+            if ending == ".parquet":
+                sinks = _parquet(unfinished, schema, for_spreadsheets)
+            else:
+                sinks = _text(unfinished, schema, for_spreadsheets, ending)
             with sinks as sink:
                 for block in blocks:
-                    made = block if ending == ".parquet" else spelled(block, schema)
-                    sink(harmless(made) if for_spreadsheets else made)
+                    sink(block)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     return path
@@ -96,7 +99,7 @@ def _whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _text(path: Path, ending: str) -> Iterator[Sink]:
+def _text(path: Path, schema: Schema, for_spreadsheets: bool, ending: str) -> Iterator[Sink]:
     """CSV or TSV; the same rows give the same bytes, compressed or not."""
     with path.open("wb") as raw:
         packed: IO[bytes] = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if ending.endswith(".gz") else raw  # type: ignore[assignment]
@@ -104,8 +107,9 @@ def _text(path: Path, ending: str) -> Iterator[Sink]:
 
         def sink(block: pd.DataFrame) -> None:
             nonlocal first
-            text = block.to_csv(None, index=False, header=first, sep=ENDINGS[ending], lineterminator="\n")
-            packed.write(text.encode("utf-8"))
+            words = words_for(block, schema, for_spreadsheets=for_spreadsheets)
+            made = harmless(block) if for_spreadsheets else block
+            packed.write(as_csv(made, sep=ENDINGS[ending], header=first, words=words))
             first = False
 
         yield sink
@@ -114,7 +118,7 @@ def _text(path: Path, ending: str) -> Iterator[Sink]:
 
 
 @contextmanager
-def _parquet(path: Path, schema: Schema) -> Iterator[Sink]:
+def _parquet(path: Path, schema: Schema, for_spreadsheets: bool) -> Iterator[Sink]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -124,6 +128,7 @@ def _parquet(path: Path, schema: Schema) -> Iterator[Sink]:
 
     def sink(block: pd.DataFrame) -> None:
         nonlocal writer
+        block = harmless(block) if for_spreadsheets else block
         if writer is None:
             guessed = pa.Schema.from_pandas(block, preserve_index=False)
             fields = [_field(field, schema[field.name]) for field in guessed]
