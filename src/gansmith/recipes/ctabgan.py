@@ -247,4 +247,4 @@ def paper(spec: Spec) -> CTABGAN:
 def small(spec: Spec) -> CTABGAN:
     """Narrow dense layers, a higher rate that falls and no momentum, no I, G averaged and calibrated."""
     lr = Cosine(1e-3, 2e-5, 1_500_000)
-    return CTABGAN(latent=64, width=128, information=0, downstream=0.2, lr=lr, beta1=0, half_life=5e4, calibrate=True)
+    return CTABGAN(latent=64, width=128, information=0, downstream=0.2, lr=lr, beta1=0.0, half_life=5e4, calibrate=True)
