@@ -43,6 +43,7 @@ from .training.trainer import Trainer
 
 BATCH = 8
 TOLERANCE = 2e-4
+LEAST_SHARE = 1e-3  # of the largest gradient; what is smaller is a sum that cancels, and as large as its rounding
 
 
 class Noise:
@@ -172,23 +173,34 @@ def check_round_trip(recipe: Recipe, spec: Spec) -> None:
 
 
 def check_phases(recipe: Recipe, source: Source) -> None:
-    """Each phase changes what it trains and nothing else; every parameter gets a gradient from some phase."""
+    """Each phase changes what it trains and nothing else; every parameter gets a gradient from some phase.
+
+    Phases are played at the start, and wherever the pictures of one grow (see `Phase.sizes`).
+    """
     with _trainer(recipe, source, steps=1) as trainer:
         reached: set[str] = set()
-        for name, phase in trainer.phases.items():
-            before = _snapshot(trainer.nets)
-            trainer.play(name, 0)
-            for key, parameter in trainer.nets.named_parameters():
-                if key.split(".", 1)[0] in phase.trains:
-                    reached |= {key} if parameter.grad is not None else set()
-                else:
-                    assert torch.equal(parameter, before[key]), f"phase {name} changed {key}, which it does not train"
-            changed = [n for n in phase.trains if _changed(trainer.nets[n], before, n)]
-            assert changed == list(phase.trains), f"phase {name} trains {phase.trains} and changed only {changed}"
+        for step in sorted({0, *(-(-begin // BATCH) for p in trainer.phases.values() for begin, _ in p.sizes)}):
+            trainer.progress.step = step
+            for name in trainer.phases:
+                reached |= _reached_alone(trainer, name)
         trained = {n for phase in trainer.phases.values() for n in phase.trains}
         wanted = {k for k, p in trainer.nets.named_parameters() if p.requires_grad and k.split(".", 1)[0] in trained}
         assert wanted <= reached, f"no phase gives a gradient to: {', '.join(sorted(wanted - reached)[:5])}"
         assert not trainer.guard.drain(), "the guard refused a batch of sound data"
+
+
+def _reached_alone(trainer: Trainer, name: str) -> set[str]:
+    """Plays a phase, which must change what it trains and nothing else; the parameters that got a gradient."""
+    trains, before, reached = trainer.phases[name].trains, _snapshot(trainer.nets), set()
+    trainer.play(name, 0)
+    for key, parameter in trainer.nets.named_parameters():
+        if key.split(".", 1)[0] in trains:
+            reached |= {key} if parameter.grad is not None else set()
+        else:
+            assert torch.equal(parameter, before[key]), f"phase {name} changed {key}, which it does not train"
+    changed = [n for n in trains if _changed(trainer.nets[n], before, n)]
+    assert changed == list(trains), f"phase {name} trains {trains} and changed only {changed}"
+    return reached
 
 
 def check_micro_batches(recipe: Recipe, source: Source) -> None:
@@ -199,14 +211,19 @@ def check_micro_batches(recipe: Recipe, source: Source) -> None:
         for name in whole.phases:
             for trainer in (whole, parts):
                 trainer.play(name, 0)
-            for (key, a), b in zip(whole.nets.named_parameters(), parts.nets.parameters(), strict=True):
-                if a.grad is not None and b.grad is not None:
-                    scale = float(a.grad.abs().max()) + 1e-12
-                    error = float((a.grad - b.grad).abs().max()) / scale
-                    assert error < TOLERANCE, (
-                        f"phase {name}: the gradient of {key} differs by {error:.1e} of its size between a whole batch "
-                        "and micro-batches; does a loss average over the batch, or draw noise other than by ctx?"
-                    )
+            pairs = {
+                key: (a.grad, b.grad)
+                for (key, a), b in zip(whole.nets.named_parameters(), parts.nets.parameters(), strict=True)
+                if a.grad is not None and b.grad is not None
+            }
+            sizes = {key: float(a.abs().max()) + 1e-12 for key, (a, _) in pairs.items()}
+            least = max(sizes.values()) * LEAST_SHARE
+            for key, (a, b) in pairs.items():
+                error = float((a - b).abs().max()) / max(sizes[key], least)
+                assert error < TOLERANCE, (
+                    f"phase {name}: the gradient of {key} differs by {error:.1e} of its size between a whole batch "
+                    "and micro-batches; does a loss average over the batch, or draw noise other than by ctx?"
+                )
 
 
 def check_resume(recipe: Recipe, source: Source, steps: int) -> None:

@@ -115,6 +115,10 @@ class Phase:
             must stay apart (teachers of disjoint rows): a refusal for one is a refusal for all.
     """
 
+        sizes: how large its pictures need be, `(samples, side)` in order: from so many samples on, that side in pixels
+            will do. A source that can serve smaller ones does (see `OffersSizes`); what others serve is larger, and no
+            side goes beyond the data's own. At each of these moments the loss may begin to reach other parameters:
+            those that it leaves without a gradient stay as they are, optimizer state and all.
     trains: tuple[str, ...]
     loss: Loss
     every: int = 1
@@ -126,6 +130,12 @@ class Phase:
     outliers: bool = True
 
     def due(self, step: int, samples: int) -> bool:
+    sizes: tuple[tuple[int, int], ...] = ()
+
+    def size(self, samples: int) -> int | None:
+        """The side that its pictures need have `samples` samples into the run; None for that of the data."""
+        reached = [side for begin, side in self.sizes if begin <= samples]
+        return reached[-1] if reached else None
         """Whether it runs at this step, `samples` samples into the run."""
         return self.start <= samples and (self.stop is None or samples < self.stop) and step % self.every == 0
 

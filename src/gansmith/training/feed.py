@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..batch import Batch
-from ..data.source import OffersOrders, Source
+from ..data.source import OffersOrders, OffersSizes, Source
 from ..data.source import Order as OrderLike
 from ..recipes.base import fold
 
@@ -66,7 +66,7 @@ class Feed:
         self._draws = dict(draws or {})
         self._orders: dict[str, OrderLike] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="gansmith-feed") if ahead else None
-        self._next: dict[tuple[str, int], Future[Batch]] = {}
+        self._next: dict[str, tuple[int, int | None, Future[Batch]]] = {}
 
     def rows(self, phase: str, draw: int) -> Tensor:
         """Row numbers of this process's share of the batch number `draw` of a phase."""
@@ -80,13 +80,20 @@ class Feed:
             return Order(len(self.source), self.seed, "order", phase)
         return self.source.order(draw, self.batch, fold(self.seed, "order", phase))
 
-    def fetch(self, phase: str, draw: int) -> Batch:
+    def fetch(self, phase: str, draw: int, size: int | None = None) -> Batch:
+        """The batch number `draw` of a phase, of pictures that may be as small as `size` (see `Phase.sizes`)."""
         if self._pool is None:
-            return self.source.batch(self.rows(phase, draw), self.device)
-        ready = self._next.pop((phase, draw), None)
-        batch = ready.result() if ready else self.source.batch(self.rows(phase, draw), self.device)
-        self._next[phase, draw + 1] = self._pool.submit(self.source.batch, self.rows(phase, draw + 1), self.device)
+            return self._serve(size, self.rows(phase, draw))
+        *known, ready = self._next.pop(phase, (None, None, None))
+        batch = ready.result() if ready and known == [draw, size] else self._serve(size, self.rows(phase, draw))
+        self._next[phase] = draw + 1, size, self._pool.submit(self._serve, size, self.rows(phase, draw + 1))
         return batch
+
+    def _serve(self, size: int | None, rows: Tensor) -> Batch:
+        source = self.source
+        if size is not None and isinstance(source, OffersSizes):
+            source = source.smaller(size)
+        return source.batch(rows, self.device)
 
     def reseed(self, seed: int) -> None:
         """Starts a new order (after a rollback)."""

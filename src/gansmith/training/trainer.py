@@ -83,7 +83,7 @@ class Trainer:
         self.deferred = self.runtime.device.type == "cuda"  # reading a verdict costs a synchronisation there
         self.keeper = Keeper(self)
         self.view = View(self)
-        self._played: set[str] = set()
+        self._played: set[tuple[str, int | None]] = set()
         self._started: float | None = None
         with memory.explained():
             self._build()
@@ -176,26 +176,26 @@ class Trainer:
     def play(self, name: str, turn: int) -> None:
         """One optimizer step of one phase."""
         phase, step = self.phases[name], self.progress.step
-        optimizer = self.optimizers[phase.trains]
-        batch = self.feed.fetch(name, (step // phase.every) * phase.repeats + turn)
+        optimizer, played = self.optimizers[phase.trains], (name, phase.size(self.samples))
+        batch = self.feed.fetch(name, (step // phase.every) * phase.repeats + turn, played[1])
         bad_rows = self.guard.inspect(batch)
         self.buffers.remember()
         with self.nets.only(phase.trains) as params:
-            losses, reported = self._backward(name, turn, batch, optimizer)
+            losses, reported = self._backward(name, turn, batch, optimizer, new=played not in self._played)
             means = torch.stack([v.float().mean() for v in losses.values()])
             broken = bad_rows.any() | ~torch.isfinite(means).all()
             bad = self.runtime.average_gradients(params, broken.float().view(1))[0]
             norm = gradient_norm(params, self.runtime.device)
-            if name not in self._played:
+            if played not in self._played:
                 start.check_first_play(self, name, params)
-                self._played.add(name)
+                self._played.add(played)
             accepted = self.guard.judge(name, step, turn, batch, bad_rows, losses, norm, bad, phase.outliers)
             self._apply(optimizer, self.recipe.hyper(name, self.samples), accepted)
             self.buffers.keep_if(accepted)
         figures = {**dict(zip(losses, means, strict=True)), **reported, "gradient_norm": norm}
         self.figures.add(name, figures, accepted)
 
-    def _backward(self, name: str, turn: int, batch: Batch, optimizer: Optimizer) -> tuple[Tensors, Tensors]:
+    def _backward(self, name: str, turn: int, batch: Batch, optimizer: Optimizer, new: bool) -> tuple[Tensors, Tensors]:
         """Gradients of the batch, in parts as small as memory demands; per-sample losses and reported figures."""
         while True:
             optimizer.zero_grad(set_to_none=True)
@@ -206,7 +206,7 @@ class Trainer:
                 if not memory.is_exhausted(error):
                     raise
                 ran_out = True
-            agreed = self.runtime.world > 1 and name not in self._played
+            agreed = self.runtime.world > 1 and new
             if not (self.runtime.any(ran_out) if agreed else ran_out):
                 return out
             optimizer.zero_grad(set_to_none=True)
