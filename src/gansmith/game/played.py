@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..batch import Batch
+from ..nn.norm import batch_norms, standing
 from ..recipes.base import Context, Networks, Phase, Recipe
 from ..schedule import Scheduled
 from .game import Game, Judged
@@ -26,11 +28,14 @@ class Played(Recipe):
         game: losses, and what is added to them.
         solver: optimizers of both players.
         half_life: of G's average, in samples; 0 for none.
+        standing: passes of 64 pictures over which the statistics of G's batch normalisation are taken anew before it is
+            sampled from or saved (BigGAN, arXiv:1809.11096); 0 leaves the moving averages of training.
     """
 
     game: Game = field(default_factory=Game)
     solver: Solver = field(default_factory=Solver)
     half_life: Scheduled = 0.0
+    standing: int = 16
 
     @abstractmethod
     def fake(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
@@ -51,7 +56,9 @@ class Played(Recipe):
         return self.solver.optimizer(self.phases()[name].trains, params)
 
     def hyper(self, name: str, samples: int) -> Mapping[str, Any]:
-        return self.solver.hyper(self.phases()[name].trains, samples)
+        phases = self.phases()
+        trains = phases[name].trains
+        return self.solver.hyper(trains, samples, [p.every for p in phases.values() if p.trains == trains])
 
     def control(self, nets: Networks, figures: Mapping[str, float], ctx: Context) -> None:
         self.game.control(nets, figures, ctx)
@@ -59,3 +66,9 @@ class Played(Recipe):
     def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
         x = self.fake(nets, request, ctx).clamp(-1, 1)
         return Batch(x=x, y=request["y"]) if "y" in request else Batch(x=x)
+
+    def settle(self, nets: Networks, requests: Iterator[Batch], ctx: Context) -> None:
+        if self.standing and batch_norms(nets.G):
+            with standing(nets.G):
+                for request in islice(requests, self.standing):
+                    self.fake(nets, request, replace(ctx, row=int(request["index"][0])))

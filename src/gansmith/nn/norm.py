@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class PixelNorm(nn.Module):
@@ -11,3 +17,65 @@ class PixelNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c *hw"]) -> Float[Tensor, "b c *hw"]:
         return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+
+
+class ConditionalBatchNorm2d(nn.Module):
+    """Batch normalisation whose gain and bias depend on a condition (Dumoulin 2016, arXiv:1610.07629, section 2.2).
+
+        (1 + gain(c)) (x - mean) / sqrt(var + eps) + bias(c)
+
+    Args:
+        channels: of x.
+        condition: makes a module from conditions to `channels` numbers, such as `partial(PerClass, classes)` for labels
+            or `partial(nn.Linear, width, bias=False)` for vectors; called twice. With None, gain and bias are learned
+            and the same for all.
+    """
+
+    def __init__(self, channels: int, condition: Callable[[int], nn.Module] | None = None) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=condition is None)
+        self.gain = condition(channels) if condition else None
+        self.bias = condition(channels) if condition else None
+
+    def forward(self, x: Float[Tensor, "b c h w"], condition: Tensor | None = None) -> Float[Tensor, "b c h w"]:
+        x = self.norm(x)
+        if self.gain is None or self.bias is None:
+            return x
+        return torch.addcmul(self.bias(condition)[:, :, None, None], x, 1 + self.gain(condition)[:, :, None, None])
+
+
+class PerClass(nn.Module):
+    """Learned numbers for each class, at first zero. Unlike `nn.Embedding` it is no weight to normalise spectrally."""
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(classes, width))
+
+    def forward(self, y: Int[Tensor, "b"]) -> Float[Tensor, "b width"]:
+        return F.embedding(y, self.weight)
+
+
+def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    """The layers of batch normalisation that follow statistics."""
+    return [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+
+
+@contextmanager
+def standing(network: nn.Module) -> Iterator[None]:
+    """Within, the running statistics of batch normalisation begin anew and become means over all forward passes.
+
+    Standing statistics (Brock 2018, arXiv:1809.11096, section 3.1 of its appendices): those of training belong to
+    weights of many moments, and to none of an average's. All other layers keep their mode.
+    """
+    layers = batch_norms(network)
+    before = [(layer.momentum, layer.training) for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # torch: a cumulative mean
+        layer.train()
+    try:
+        yield
+    finally:
+        for layer, (momentum, training) in zip(layers, before, strict=True):
+            layer.momentum = momentum
+            layer.train(training)

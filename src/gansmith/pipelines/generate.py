@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, overload
 
@@ -15,7 +16,8 @@ from .. import checkpoint
 from ..batch import Batch
 from ..config import build, to_dict
 from ..errors import ConfigError, RunFolderError, UserError
-from ..recipes.base import Networks, Recipe, sample
+from ..nn.norm import batch_norms
+from ..recipes.base import Networks, Recipe, sample, settle
 from ..spec import Spec, spec_from_json
 from ..training.folder import BEST
 from ..training.state import recipe_document
@@ -90,6 +92,7 @@ class Generator:
     def __init__(self, nets: Networks, recipe: Recipe, spec: Spec, name: str, problems: Sequence[str] = ()) -> None:
         self.nets, self.recipe, self.spec, self.name, self.problems = nets, recipe, spec, name, list(problems)
         self.licence = ""
+        self._wished: tuple[dict[str, float], Networks] | None = None  # settled for the last wishes
 
     def __call__(
         self, n: int = 1, *, seed: int = 0, label: str | None = None, truncation: float | None = None
@@ -114,10 +117,21 @@ class Generator:
     ) -> Iterator[Batch]:
         """The same `n` examples in parts, for more than memory holds."""
         wishes = {} if truncation is None else {"truncation": self._honoured("truncation", truncation)}
+        nets = self._settled(wishes)
         for start in range(0, n, PART):
             request = self.spec.request(min(PART, n - start), label=label, start=start)
             request |= {name: torch.full((len(request),), value) for name, value in wishes.items()}
-            yield sample(self.recipe, self.nets, request, seed=seed).to("cpu")
+            yield sample(self.recipe, nets, request, seed=seed).to("cpu")
+
+    def _settled(self, wishes: dict[str, float]) -> Networks:
+        """The networks for requests with these wishes, on which the statistics of batch normalisation depend."""
+        if not wishes or not batch_norms(self.nets):
+            return self.nets
+        if self._wished is None or self._wished[0] != wishes:
+            nets = deepcopy(self.nets)
+            settle(self.recipe, nets, self.spec, wishes)
+            self._wished = wishes, nets
+        return self._wished[1]
 
     def _honoured(self, wish: str, value: float) -> float:
         """The value, once it is known that the recipe heeds such an entry of a request."""
@@ -132,6 +146,7 @@ class Generator:
     def to(self, device: str | torch.device) -> Generator:
         """Moves the networks; further samples are made there."""
         self.nets.to(device)
+        self._wished = None
         return self
 
     def save(self, folder: Path | str) -> Path:

@@ -55,6 +55,7 @@ class Keeper:
         """
         self.goes_back()  # what is wrong now must not become the checkpoint to go back to
         trainer = self.trainer
+        trainer.view.generator()  # settles what will be sampled from
         progress = replace(
             trainer.progress,
             seconds=trainer.seconds,

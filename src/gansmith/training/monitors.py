@@ -68,8 +68,9 @@ class View:
         return self._trainer.seconds
 
     def generator(self) -> Networks:
-        """The networks to sample from: averages where there are any."""
-        return self._trainer.averages.over(self._trainer.nets)
+        """The networks to sample from: averages where there are any, settled by the recipe."""
+        trainer = self._trainer
+        return trainer.averages.settled(trainer.nets, self.recipe, self.source.spec)
 
     def generate(self, request: Batch, seed: int = 0) -> Batch:
         """What the averaged networks make of a request now."""
