@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, ClassVar, TypeAlias
 
 import torch
@@ -17,6 +18,7 @@ from ..schedule import Scheduled
 from ..spec import Spec
 
 NOISE_BLOCK = 64  # rows of noise that share a seed
+SETTLING = 64  # examples in each request of `Recipe.settle`
 
 
 def fold(*parts: int | str) -> int:
@@ -191,6 +193,17 @@ class Recipe(ABC):
         """Reacts to the run, once a tick, on figures already averaged over processes (ADA's p, growth)."""
         return
 
+    def settle(self, nets: Networks, requests: Iterator[Batch], ctx: Context) -> None:
+        """Estimates anew what networks gathered while they trained, such as the statistics of batch normalisation.
+
+        It comes before `nets` (averages where there are any) are sampled from or saved, and must depend on their
+        weights, `requests` and `ctx` alone, so that settling twice is settling once.
+
+        Args:
+            requests: what may be asked of `generate`, in parts of `SETTLING` examples, without end.
+        """
+        return
+
 
 @torch.no_grad()
 def sample(
@@ -203,17 +216,41 @@ def sample(
         chunk: examples per forward pass.
         block: examples whose noise is drawn in one go, from a seed of its own; another block, other examples.
     """
-    device = next(nets.parameters()).device
-    modes = [(module, module.training) for module in nets.modules()]
-    nets.eval()
-    try:
+    with evaluating(nets) as device:
         parts = []
         for part in request.split(chunk):
             ctx = Context(seed=fold(seed, "sample"), row=int(part["index"][0]), device=device, block=block)
             parts.append(recipe.generate(nets, part.to(device), ctx))
-    finally:
-        for module, training in modes:
-            module.training = training
     if len(parts) == 1:
         return parts[0]
     return Batch({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+
+
+@torch.no_grad()
+def settle(recipe: Recipe, nets: Networks, spec: Spec, wishes: Mapping[str, float] | None = None) -> None:
+    """Has the recipe settle `nets`, in place (see `Recipe.settle`).
+
+    Args:
+        spec: of the examples.
+        wishes: further entries of every request (see `Recipe.honours`).
+    """
+    with evaluating(nets) as device:
+
+        def request(number: int) -> Batch:
+            made = spec.request(SETTLING, start=number * SETTLING)
+            return Batch(made | {name: torch.full((SETTLING,), value) for name, value in (wishes or {}).items()})
+
+        requests = (request(number).to(device) for number in count())
+        recipe.settle(nets, requests, Context(seed=fold("settle"), device=device))
+
+
+@contextmanager
+def evaluating(nets: Networks) -> Iterator[torch.device]:
+    """Within, all networks are in evaluation mode; gives the device that they are on."""
+    modes = [(module, module.training) for module in nets.modules()]
+    nets.eval()
+    try:
+        yield next(nets.parameters()).device
+    finally:
+        for module, training in modes:
+            module.training = training
