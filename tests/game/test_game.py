@@ -421,3 +421,22 @@ class TestDiffAugment:
         out = DiffAugment(translation=False, cutout=False)(x, 1.0, Context())
         torch.testing.assert_close(out[:, 3], x[:, 3])
         assert not torch.allclose(out[:, :3], x[:, :3])
+
+
+def test_class_weights_are_one_on_average_and_weigh_both_losses() -> None:
+    spec = ImageSpec(size=16, channels=1, classes=("a", "b"), class_counts=(30, 10))
+    recipe = replace(RECIPE, game=Game(class_weights="inverse"))
+    nets = recipe.networks(spec)
+    weights = nets.D.class_weights
+    torch.testing.assert_close(weights, torch.tensor([2 / 3, 2.0]))
+    batch = Batch(x=torch.zeros(4, 1, 16, 16), y=torch.tensor([0, 1, 0, 1]))
+    for phase in ("D", "G"):
+        plain = RECIPE.phases()[phase].loss(nets, batch, Context())["adv"]
+        torch.testing.assert_close(recipe.phases()[phase].loss(nets, batch, Context())["adv"], plain)
+    del nets.D._buffers["class_weights"]
+    unweighted = recipe.phases()["G"].loss(nets, batch, Context())["adv"]
+    torch.testing.assert_close(plain, unweighted * weights[batch["y"]])
+    root = replace(RECIPE, game=Game(class_weights="root")).networks(spec).D.class_weights
+    assert float(root[1] / root[0]) == pytest.approx(3**0.5)
+    with pytest.raises(ConfigError, match="classes"):
+        recipe.networks(SPEC)

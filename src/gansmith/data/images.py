@@ -22,6 +22,7 @@ from ..spec import ImageSpec, Spec
 from .build import File, Outcome, Progress, as_block, build, choose_size
 from .cache import cache_root, key_of, look_up, make
 from .decode import FACTS, PADDED, PADDED_TO, VERSION
+from .draws import POWERS, ByClass
 from .find import list_pictures
 from .listing import Listing, digest, shown
 from .memory import IN_MEMORY, ON_DEVICE, available_bytes
@@ -101,6 +102,7 @@ class ImageSource:
         whole = len(outcome.used) == len(listing)
         self._rows = None if whole else np.asarray(outcome.used, dtype=np.int64)
         self._y = self._labels_of(listing, outcome, labels)
+        self.draws: tuple[str, ...] = () if self._y is None else tuple(POWERS)
         self._place = listing.place
         self.report = _report(listing, outcome)
         self._image = self._spec(listing, outcome)
@@ -111,6 +113,12 @@ class ImageSource:
 
     def __len__(self) -> int:
         return len(self._pixels) * (2 if self._mirror else 1)
+
+    def order(self, draw: str, batch: int, seed: int) -> ByClass:
+        """Rows drawn by their classes: `balanced`, or by the `root` of the classes' sizes."""
+        assert self._y is not None, "without classes there is no way but shuffling"
+        y = self._y.repeat(2) if self._mirror else self._y
+        return ByClass(y, POWERS[draw], batch, seed)
 
     def batch(self, rows: Tensor, device: torch.device) -> Batch:
         """The pictures of these rows: `x` (b c h w), `index` (b,), and `y` (b,) where there are labels.

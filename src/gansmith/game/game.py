@@ -18,6 +18,7 @@ from ..losses.adversarial import PAIRS, Pair
 from ..losses.penalties import between, gradient_norm2, gradient_norm_error2
 from ..recipes.base import Context, Networks, Phase
 from ..schedule import Scheduled, at
+from ..spec import Spec
 from . import structure, terms
 from .views import Augment, packed
 
@@ -57,6 +58,8 @@ class Game:
 
     Args:
         loss: one of `losses.adversarial`.
+        draw: how pictures are drawn: `shuffled`, or by their classes, `balanced` or by the `root` of their sizes.
+        class_weights: of the adversarial losses, by the `inverse` of the classes' sizes or its `root`; 1 on average.
         d_steps: steps of D for each of G.
         r1, r2: gamma of the penalties on |grad D|^2 at real and at generated pictures; weighed by a half.
         gp: lambda of WGAN-GP's penalty, between real and generated pictures (10 in its paper).
@@ -80,6 +83,8 @@ class Game:
     """
 
     loss: LossName = "non_saturating"
+    draw: Literal["shuffled", "balanced", "root"] = "shuffled"
+    class_weights: Literal["none", "inverse", "root"] = "none"
     d_steps: int = 1
     r1: Scheduled = 0.0
     r2: Scheduled = 0.0
@@ -115,13 +120,19 @@ class Game:
         """Whether a penalty differentiates D twice."""
         return any(bool(weight) for weight in (self.r1, self.r2, self.gp))
 
-    def prepare(self, nets: Networks) -> Networks:
+    def prepare(self, nets: Networks, spec: Spec | None = None) -> Networks:
         """Builds into fresh networks what the settings ask for.
 
+        Args:
+            nets: has G and D.
+            spec: of the pictures; for weights of classes.
+
         Raises:
-            ConfigError: settings that contradict each other or the recipe's D; the message says which.
+            ConfigError: settings that contradict each other, the recipe's D or the data; the message says which.
         """
         self._check()
+        if self.class_weights != "none":
+            terms.prepare_weights(nets.D, spec, 1.0 if self.class_weights == "inverse" else 0.5)
         nets["D"] = structure.with_minibatch(nets.D, self.minibatch)
         if self.dropout:
             structure.with_dropout(nets.D, self.dropout)
@@ -156,10 +167,11 @@ class Game:
         twice = ("D",) if self.penalises else ()
         after = self.penalises and self.penalty_step == "after"
         d_loss, penalty, g_loss = (partial(f, players) for f in (self.d_loss, self.penalty_loss, self.g_loss))
-        found = {"D": Phase(("D",), d_loss, repeats=self.d_steps, second_order=() if after else twice)}
+        make = partial(Phase, draw=self.draw)
+        found = {"D": make(("D",), d_loss, repeats=self.d_steps, second_order=() if after else twice)}
         if after:
-            found["penalty"] = Phase(("D",), penalty, every=self.penalty_every, second_order=twice)
-        return found | {"G": Phase(("G",), g_loss, second_order=("D",) if self.unrolled else ())}
+            found["penalty"] = make(("D",), penalty, every=self.penalty_every, second_order=twice)
+        return found | {"G": make(("G",), g_loss, second_order=("D",) if self.unrolled else ())}
 
     def control(self, nets: Networks, figures: Mapping[str, float], ctx: Context) -> None:
         """Once a tick: the strength of an adapting augmentation, LeCam's averages."""
@@ -177,7 +189,8 @@ class Game:
         fake = fake.detach().requires_grad_(bool(now and self.r2))
         r, f = self._judge_both(players, nets, real, fake, batch, ctx)
         self._report(r.logits, f.logits, ctx)
-        found = {"adv": self._each(self._adversarial(r.logits, f.logits))}
+        adv = self._each(self._adversarial(r.logits, f.logits))
+        found = {"adv": terms.weighted(nets.D, adv, batch)}
         found |= {**r.terms, **{f"{name}_fake": values for name, values in f.terms.items()}}
         if now and self.penalises:
             found |= self._penalties(players, nets, (real, r.logits), (fake, f.logits), batch, ctx)
@@ -214,7 +227,7 @@ class Game:
                     r = self._judge(players, judges, batch["x"], batch, ctx)
                 losses = (f.logits, r.logits) if self.pair.compares else losses
         adv = terms.hardest_left_out(self.pair.g(*losses), f.logits, at(self.top_k, ctx.samples))
-        found = {"adv": self._each(adv), **f.terms}
+        found = {"adv": terms.weighted(nets.D, self._each(adv), batch), **f.terms}
         if self.feature_matching:
             found["features"] = self.feature_matching * self._each(terms.feature_matching(heard[1], heard[0]))
         return found

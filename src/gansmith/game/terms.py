@@ -9,10 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..batch import Batch
 from ..errors import ConfigError
 from ..losses.adversarial import full, per_sample
+from ..spec import Spec
 
 REAL, FAKE, MOMENT = "lecam_real", "lecam_fake", "lecam_samples"  # buffers of D: averages of its logits, and when
+
+WEIGHTS = "class_weights"  # buffer of D
 
 
 def consistency(seen: Tensor, plain: Tensor) -> Tensor:
@@ -51,6 +55,26 @@ def follow_logits(d: nn.Module, figures: Mapping[str, float], samples: int, half
             average = getattr(d, name)
             average.lerp_(torch.full_like(average, figures[figure]), share)
     moment.fill_(samples)
+
+
+def prepare_weights(d: nn.Module, spec: Spec | None, power: float) -> None:
+    """Gives D the weight of each class: its size to the power of -`power`, 1 on average over the pictures.
+
+    Raises:
+        ConfigError: the data have no classes.
+    """
+    counts = torch.tensor(getattr(spec, "class_counts", ()), dtype=torch.float64)
+    if not len(counts):
+        raise ConfigError("game.class_weights needs pictures of known classes, and these have none")
+    weights = torch.where(counts > 0, counts**-power, 0.0)
+    weights = weights * counts.sum() / (weights * counts).sum()
+    d.register_buffer(WEIGHTS, weights.float().to(next(d.parameters()).device))
+
+
+def weighted(d: nn.Module, losses: Tensor, batch: Batch) -> Tensor:
+    """Losses (b,) by the weights of their classes, where D has some."""
+    weights = getattr(d, WEIGHTS, None)
+    return losses if weights is None else losses * weights[batch["y"]]
 
 
 def hardest_left_out(losses: Tensor, logits: Tensor, share: float) -> Tensor:

@@ -75,7 +75,7 @@ class CGAN(Played):
         else:
             uniform(nets.G, self.irange)
             uniform(nets.D, 0.4 * self.irange)
-        return self.game.prepare(nets)
+        return self.game.prepare(nets, spec)
 
     def fake(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
         x: Tensor = nets.G(2 * ctx.rand(batch, self.latent) - 1, batch["y"])

@@ -8,16 +8,15 @@ Strided convolutions instead of pooling, no fully connected layers inside, ReLU 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..batch import Batch
 from ..game import Played, Solver
+from ..nn.backbones.dcgan import ConvDiscriminator, DeconvGenerator, widths
 from ..nn.init import dcgan_normal
 from ..nn.sizes import picture_spec
-from ..spec import ImageSpec, Spec
+from ..spec import Spec
 from .base import Context, Networks
 
 SIZES = (16, 32, 64, 128)
@@ -43,14 +42,16 @@ class DCGAN(Played):
     def networks(self, spec: Spec) -> Networks:
         """G: (b latent) -> (b c h w). D: (b c h w) -> (b,)."""
         spec = picture_spec(spec, "dcgan", SIZES)
-        nets = Networks({"G": Generator(self, spec), "D": Discriminator(self, spec)})
+        channels, at = spec.channels, self.widths(spec.size)
+        g = DeconvGenerator(self.latent, at, channels, self.kernel)
+        d = ConvDiscriminator(channels * self.game.pac, at[::-1], self.kernel)
+        nets = Networks({"G": g, "D": d})
         dcgan_normal(nets)
-        return self.game.prepare(nets)
+        return self.game.prepare(nets, spec)
 
     def widths(self, size: int) -> list[int]:
         """Channels at 4, 8, ... `size` / 2 pixels."""
-        stages = (size // 4).bit_length() - 1
-        return [min(self.width * 2**i, self.widest) for i in range(stages)][::-1]
+        return widths(size, self.width, self.widest)
 
     def fake(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
         x: Tensor = nets.G(2 * ctx.rand(batch, self.latent) - 1)
@@ -59,50 +60,6 @@ class DCGAN(Played):
     def judge(self, nets: Networks, x: Tensor, batch: Batch, ctx: Context) -> Tensor:
         logits: Tensor = nets.D(x)
         return logits
-
-
-def doubling(inputs: int, outputs: int, kernel: int, bias: bool = False) -> nn.ConvTranspose2d:
-    pad, rest = (kernel - 1) // 2, kernel % 2
-    return nn.ConvTranspose2d(inputs, outputs, kernel, stride=2, padding=pad, output_padding=rest, bias=bias)
-
-
-def halving(inputs: int, outputs: int, kernel: int, bias: bool = False) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, stride=2, padding=(kernel - 1) // 2, bias=bias)
-
-
-class Generator(nn.Module):
-    """Latent -> 4x4 features -> doublings -> picture in (-1, 1)."""
-
-    def __init__(self, recipe: DCGAN, spec: ImageSpec) -> None:
-        super().__init__()
-        widths, k = recipe.widths(spec.size), recipe.kernel
-        layers: list[nn.Module] = [nn.ConvTranspose2d(recipe.latent, widths[0], 4, bias=False)]
-        for wide, narrow in pairwise(widths):
-            layers += [nn.BatchNorm2d(wide), nn.ReLU(inplace=True), doubling(wide, narrow, k)]
-        layers += [nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers, doubling(widths[-1], spec.channels, k, bias=True), nn.Tanh())
-
-    def forward(self, z: Float[Tensor, "b latent"]) -> Float[Tensor, "b c h w"]:
-        x: Tensor = self.layers(z[:, :, None, None])
-        return x
-
-
-class Discriminator(nn.Module):
-    """Picture -> halvings -> 4x4 features -> logit. No normalisation in the first and the last layer."""
-
-    def __init__(self, recipe: DCGAN, spec: ImageSpec) -> None:
-        super().__init__()
-        widths, k = recipe.widths(spec.size)[::-1], recipe.kernel
-        seen = spec.channels * recipe.game.pac
-        layers: list[nn.Module] = [halving(seen, widths[0], k, bias=True), nn.LeakyReLU(0.2, inplace=True)]
-        for narrow, wide in pairwise(widths):
-            layers += [halving(narrow, wide, k), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2, inplace=True)]
-        self.layers = nn.Sequential(*layers)
-        self.head = nn.Conv2d(widths[-1], 1, 4)
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b"]:
-        logits: Tensor = self.head(self.layers(x))
-        return logits.flatten()
 
 
 def paper(spec: Spec) -> DCGAN:

@@ -64,7 +64,7 @@ class GAN(Played):
         else:
             uniform(nets.G, self.irange)
             uniform(nets.D, self.irange / 10)
-        return self.game.prepare(nets)
+        return self.game.prepare(nets, spec)
 
     def fake(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
         x: Tensor = nets.G(2 * ctx.rand(batch, self.latent) - 1)

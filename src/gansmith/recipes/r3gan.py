@@ -72,7 +72,7 @@ class R3GAN(Played):
     def networks(self, spec: Spec) -> Networks:
         """G: (b latent), (b,) labels or None -> (b c h w). D: (b c h w), labels or None -> (b,)."""
         spec = picture_spec(spec, "r3gan", SIZES)
-        return self.game.prepare(Networks({"G": Generator(self, spec), "D": Discriminator(self, spec)}))
+        return self.game.prepare(Networks({"G": Generator(self, spec), "D": Discriminator(self, spec)}), spec)
 
     def widths(self, size: int) -> list[int]:
         """Channels at 4, 8, ... `size` / patch pixels."""
