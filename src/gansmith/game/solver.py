@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,6 +26,8 @@ class Solver:
         beta2: of Adam; smoothing of RMSprop.
         weight_decay: decoupled from the gradient (Loshchilov 2017, arXiv:1711.05101), of every network.
         clip: D's weights are held in [-clip, clip] after each of its steps (WGAN, arXiv:1701.07875); 0 for no bound.
+        lazy: rates are corrected for the further steps of players who also learn on each k-th step in a phase of its
+            own: lr c, betas to the power of c, c = k / (k + 1) (StyleGAN2, arXiv:1912.04958, appendix B).
     """
 
     kind: Literal["adam", "rmsprop", "sgd"] = "adam"
@@ -34,6 +37,7 @@ class Solver:
     beta2: Scheduled = 0.999
     weight_decay: float = 0.0
     clip: float = 0.0
+    lazy: bool = False
 
     def optimizer(self, trains: tuple[str, ...], params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of a phase that trains these networks."""
@@ -47,9 +51,15 @@ class Solver:
             made = torch.optim.SGD(params, **first, weight_decay=self.weight_decay)
         return clipped(made, self.clip) if self.clip and "D" in trains else made
 
-    def hyper(self, trains: tuple[str, ...], samples: int) -> dict[str, Any]:
-        """Values of the optimizer's parameter groups after `samples` samples."""
+    def hyper(self, trains: tuple[str, ...], samples: int, every: Iterable[int] = ()) -> dict[str, Any]:
+        """Values of the optimizer's parameter groups after `samples` samples.
+
+        Args:
+            trains: the networks that it trains.
+            every: the rhythms of all phases that share it.
+        """
         lr = self.lr if self.d_lr is None or "D" not in trains else self.d_lr
-        beta1, beta2 = float(at(self.beta1, samples)), float(at(self.beta2, samples))
+        c = math.prod(k / (k + 1) for k in every if k > 1) if self.lazy else 1.0
+        beta1, beta2 = float(at(self.beta1, samples)) ** c, float(at(self.beta2, samples)) ** c
         own: Mapping[str, Any] = {"adam": {"betas": (beta1, beta2)}, "rmsprop": {"alpha": beta2}}
-        return {"lr": float(at(lr, samples)), **own.get(self.kind, {"momentum": beta1})}
+        return {"lr": c * float(at(lr, samples)), **own.get(self.kind, {"momentum": beta1})}
