@@ -24,6 +24,7 @@ COMMANDS = (
     "generate",
     "evaluate",
     "compare",
+    "synthesize",
     "report",
     "recipes",
     "metrics",
@@ -63,6 +64,7 @@ def app() -> None:
     gansmith train photos/ --out runs/photos
     gansmith generate runs/photos -n 64 --out samples/
     gansmith evaluate runs/photos --data photos/
+    gansmith synthesize patients.csv --out synthetic.csv
     """
 
 

@@ -48,9 +48,11 @@ def command(
         if devices or micro:
             raise click.UsageError("--devices and --micro are for pictures so far; this run is of a table", ctx)
         from ..pipelines.tables.synthesizer import TableSynthesizer
+        from ..report import write_report
 
         model = TableSynthesizer.load(run, recipe=recipe)
         model.resume(data, samples=samples, minutes=minutes, accept=accept_data_change)
+        write_report(run)
         say(f"done. The run is in {run}; its report is {run / 'report.html'}")
         return
 

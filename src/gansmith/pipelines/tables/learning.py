@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from ... import checkpoint
 from ...config import plain, to_dict
 from ...data.tables import TableSource
 from ...data.tables_read import Table, open_table
@@ -21,6 +22,7 @@ from ...errors import ConfigError, DataError, Interrupted, RunFolderError
 from ...recipes.base import Recipe
 from ...tabular.schema import Schema
 from ...tabular.spec import TableSpec
+from ...training.folder import BEST
 from ...training.monitors import Monitor, Progress
 from ...training.scored import Keep
 from .. import catalogue
@@ -143,6 +145,20 @@ class Learner(Estimator):
         """Calibrates what is kept of a run that has ended."""
         if first and self._source is not None:
             finish(run, self._source, self._own_recipe(), seed=self.seed)
+
+    def conclude(self, data: Any = None) -> None:
+        """Does what follows training, where an interruption left that undone.
+
+        Args:
+            data: the training data, where they are not at hand.
+        """
+        assert self.run_ is not None
+        best = self.run_ / BEST
+        if (best / "recipe.json").is_file() and checkpoint.read_document(best, "recipe").get("calibrated"):
+            return
+        self._open_again(data)
+        self._finish(self.run_)
+        self._take_over(self.run_, self.rules_, self.rows_)
 
     def resume(
         self: Own, data: Any = None, *, samples: int | None = None, minutes: float | None = None, accept: bool = False
