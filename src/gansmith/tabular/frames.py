@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -289,13 +290,18 @@ def _categories(codes: Array, column: Column) -> Any:
     if dtype in TEXT:
         if dtype == "object":
             return pd.Series(held[codes], dtype=text_dtype(dtype))
-        held[:-1] = [str(c) for c in known]
-        return pd.Series(pd.array(held, dtype=text_dtype(dtype)).take(codes))
+        return pd.Series(_words(tuple(map(str, known)), dtype).take(codes))
     if dtype in ("bool", "boolean", "bool[pyarrow]"):
         return pd.Series(held[codes], dtype=dtype)
     if whole := _exact_integers(known, dtype):
         return _integers(np.array([*known, 0], dtype=whole)[codes], missing, column)
     return as_dtype(np.where(missing, np.nan, _floats(known)[codes]), missing, column)
+
+
+@lru_cache(maxsize=256)
+def _words(texts: tuple[str, ...], dtype: str) -> Any:
+    """A pandas array of texts, and of a missing one at the end."""
+    return need("pandas").array([*texts, None], dtype=text_dtype(dtype))
 
 
 def _exact_integers(known: list[Any], dtype: str) -> Any:
