@@ -14,7 +14,7 @@ from gansmith.augment.diffaugment import DiffAugment
 from gansmith.batch import Batch
 from gansmith.config import build, override, to_dict
 from gansmith.errors import ConfigError
-from gansmith.game import Augment, Game, Judged, Solver, terms
+from gansmith.game import Augment, Game, Judged, Solver, structure, terms
 from gansmith.losses.adversarial import PAIRS
 from gansmith.nn.minibatch import MinibatchDiscrimination, MinibatchStd
 from gansmith.recipes import dcgan, gan
@@ -334,6 +334,28 @@ def test_spectral_norm_holds_every_weight_near_one() -> None:
     for module in nets.D.modules():
         if isinstance(module, nn.Linear):
             assert float(torch.linalg.matrix_norm(module.weight.detach(), 2)) == pytest.approx(1, abs=0.15)
+
+
+def test_orthogonal_regularisation_is_its_definition() -> None:
+    net = nn.Sequential(nn.Conv2d(2, 5, 3), nn.Flatten(), nn.Linear(4, 30, bias=False)).double()
+    wanted = torch.zeros((), dtype=torch.float64)
+    for w in (net[0].weight.flatten(1), net[2].weight):
+        gram = w @ w.T
+        wanted += (gram - gram.diag().diag()).square().sum()
+    torch.testing.assert_close(structure.off_orthogonal(net), wanted.float())
+    normalised = structure.normalised_spectrally(net)
+    torch.testing.assert_close(structure.off_orthogonal(normalised), wanted.float())
+    nn.init.orthogonal_(net[0].parametrizations.weight.original)
+    nn.init.zeros_(net[2].parametrizations.weight.original)
+    assert structure.off_orthogonal(net).abs() < 1e-5
+
+
+def test_orthogonal_regularisation_is_gs_alone() -> None:
+    recipe = dcgan.DCGAN(width=4, latent=4, game=Game(orthogonal=0.01))
+    nets, batch = recipe.networks(SPEC), Batch(x=torch.rand(4, 1, 16, 16))
+    losses = {name: phase.loss(nets, batch, Context()) for name, phase in recipe.phases().items()}
+    torch.testing.assert_close(losses["G"]["orthogonal"], 0.01 * structure.off_orthogonal(nets.G).expand(4))
+    assert "orthogonal" not in losses["D"]
 
 
 def test_minibatch_std_is_the_mean_over_the_group() -> None:

@@ -73,6 +73,7 @@ class Game:
         noise: standard deviation of noise on D's pictures (instance noise, Sønderby 2016, arXiv:1610.04490).
         smooth: one-sided label smoothing, 0.1 being usual; for losses of probabilities.
         feature_matching: weight of that term in G's loss.
+        orthogonal: weight of BigGAN's regulariser of G (1e-4 in its paper), so that it can be truncated.
         top_k: G learns from this share of its pictures, those that D finds most real.
         unrolled: steps of D that G looks ahead; `unrolled_lr` is the rate of these.
         pac: pictures that D judges together; only without classes.
@@ -101,6 +102,7 @@ class Game:
     noise: Scheduled = 0.0
     smooth: float = 0.0
     feature_matching: float = 0.0
+    orthogonal: float = 0.0
     top_k: Scheduled = 1.0
     unrolled: int = 0
     unrolled_lr: float = 1e-3
@@ -230,6 +232,8 @@ class Game:
         found = {"adv": terms.weighted(nets.D, self._each(adv), batch), **f.terms}
         if self.feature_matching:
             found["features"] = self.feature_matching * self._each(terms.feature_matching(heard[1], heard[0]))
+        if self.orthogonal:
+            found["orthogonal"] = self.orthogonal * structure.off_orthogonal(nets.G).expand(len(fake))
         return found
 
     def _adversarial(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ..losses.adversarial import full
 from ..nn.minibatch import MinibatchDiscrimination, MinibatchStd, Wider
 from .terms import head_of
 
@@ -25,6 +27,30 @@ def normalised_spectrally(network: nn.Module) -> nn.Module:
         if isinstance(module, WEIGHTED) and not hasattr(module, "parametrizations"):
             spectral_norm(module)
     return network
+
+
+def off_orthogonal(network: nn.Module) -> torch.Tensor:
+    """Sum over weights W, one row for each output, of |W W^T without its diagonal|^2 (BigGAN, arXiv:1809.11096, eq. 3).
+
+    Of the weights before they are normalised spectrally. W^T W, smaller where there are more rows than columns, has the
+    same norm as W W^T: only the diagonal is taken of the latter.
+    """
+    device = next(network.parameters()).device
+    with torch.autocast(device.type, enabled=False):  # differences of large sums
+        each = [_off_orthogonal(full(w.flatten(1))) for w in _raw_weights(network)]
+    return torch.stack([value.float() for value in each]).sum()
+
+
+def _raw_weights(network: nn.Module) -> Iterator[torch.Tensor]:
+    for module in network.modules():
+        if isinstance(module, WEIGHTED):
+            parts: Any = getattr(module, "parametrizations", None)
+            yield module.weight if parts is None else parts.weight.original
+
+
+def _off_orthogonal(w: torch.Tensor) -> torch.Tensor:
+    gram = w @ w.T if len(w) <= w.shape[1] else w.T @ w
+    return gram.square().sum() - w.square().sum(1).square().sum()
 
 
 def with_dropout(network: nn.Module, share: float) -> nn.Module:
