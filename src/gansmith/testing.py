@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrizations import _SpectralNorm
 
 from . import checkpoint
 from .batch import Batch
@@ -204,10 +205,15 @@ def _reached_alone(trainer: Trainer, name: str) -> set[str]:
 
 
 def check_micro_batches(recipe: Recipe, source: Source) -> None:
-    """Whole batches and micro-batches give the same gradients, where no layer looks across the batch."""
+    """Whole batches and micro-batches give the same gradients, where no layer looks across the batch.
+
+    Spectral normalisation is held still meanwhile: each pass is one more power iteration, and parts are more passes.
+    """
     with _trainer(recipe, source, steps=1) as whole, _trainer(recipe, source, steps=1, micro=BATCH // 2) as parts:
         if any(isinstance(m, _BatchNorm) for m in whole.nets.modules()):
             return
+        for part in [*whole.nets.modules(), *parts.nets.modules()]:
+            part.training = part.training and not isinstance(part, _SpectralNorm)
         for name in whole.phases:
             for trainer in (whole, parts):
                 trainer.play(name, 0)

@@ -45,3 +45,13 @@ def fan_in_normal(network: nn.Module, gain: float = 1.0) -> None:
     for module in network.modules():
         if isinstance(module, nn.Linear):
             scaled_normal(module, gain)
+
+
+def orthogonal(network: nn.Module) -> None:
+    """Every weight a random orthogonal matrix, one row for each output (Saxe 2013, arXiv:1312.6120), biases zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
+            nn.init.orthogonal_(module.weight)
+            bias = getattr(module, "bias", None)
+            if bias is not None:
+                nn.init.zeros_(bias)
