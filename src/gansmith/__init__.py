@@ -35,11 +35,13 @@ _WHERE = {
     "OneHot": "pipelines.tables.constraints",
     "Phase": "recipes.base",
     "PrivateTableSynthesizer": "pipelines.tables.private",
+    "Product": "pipelines.tables.formulas",
     "Range": "pipelines.tables.constraints",
     "Recipe": "recipes.base",
     "Samples": "pipelines.generate",
     "Source": "data.source",
     "Spec": "spec",
+    "Sum": "pipelines.tables.formulas",
     "TableSynthesizer": "pipelines.tables.synthesizer",
     "TrainConfig": "training.config",
     "Trainer": "training.trainer",
@@ -78,6 +80,8 @@ if TYPE_CHECKING:
     from .pipelines.tables.constraints import Range as Range
     from .pipelines.tables.constraints import Unique as Unique
     from .pipelines.tables.drawing import ConditionFailed as ConditionFailed
+    from .pipelines.tables.formulas import Product as Product
+    from .pipelines.tables.formulas import Sum as Sum
     from .pipelines.tables.private import PrivateTableSynthesizer as PrivateTableSynthesizer
     from .pipelines.tables.synthesizer import TableSynthesizer as TableSynthesizer
     from .pipelines.train import train as train

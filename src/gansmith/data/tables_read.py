@@ -225,6 +225,11 @@ class Table:
         """All rows as one DataFrame, in memory."""
         return need("pandas").concat(list(self.chunks()), ignore_index=True)
 
+    def remark(self, text: str) -> None:
+        """Adds to the notes, once."""
+        if text not in self._remarks:
+            self._remarks.append(text)
+
     def notes(self) -> list[str]:
         """What a user should know of how the table was read and understood, a sentence each."""
         return list(self._remarks) + _on_columns(self.schema)

@@ -13,8 +13,11 @@ import yaml
 from ...errors import ConfigError, UserError, did_you_mean
 from ...tabular.schemafile import read_yaml
 from .constraints import Constraint, Custom, FixedCombinations, Inequality, OneHot, Predicate, Range, Unique
+from .formulas import Product, Sum
 
-KINDS: dict[str, type[Constraint]] = {c.kind: c for c in (Inequality, Range, FixedCombinations, OneHot, Unique, Custom)}
+KINDS: dict[str, type[Constraint]] = {
+    c.kind: c for c in (Inequality, Range, Sum, Product, FixedCombinations, OneHot, Unique, Custom)
+}
 Functions: TypeAlias = Callable[[str], Predicate]
 
 

@@ -2,6 +2,7 @@
 
     Inequality("start", "end")                  start <= end
     Range("age", low=0, high=120)               low <= age <= high
+    Sum("total", "net", "tax")                  total = net + tax (see `formulas.py`, also for Product)
     FixedCombinations("city", "country")        no pair that the training data do not have
     OneHot(["red", "green", "blue"])            exactly one of them is 1
     Unique("id")                                no value twice
@@ -85,7 +86,7 @@ class Constraint(ABC):
         return hash(repr(self))
 
 
-def _names(given: Sequence[Any], least: int, what: str) -> tuple[str, ...]:
+def names_of(given: Sequence[Any], least: int, what: str) -> tuple[str, ...]:
     """Column names, of which at least so many are wanted, none twice."""
     names = tuple(given[0]) if len(given) == 1 and isinstance(given[0], list | tuple) else tuple(given)
     if len(names) < least or len(set(names)) < len(names) or not all(isinstance(n, str) for n in names):
@@ -93,7 +94,7 @@ def _names(given: Sequence[Any], least: int, what: str) -> tuple[str, ...]:
     return names
 
 
-def _need(kinds: Iterable[str], names: Iterable[str], schema: Schema, what: object) -> None:
+def need_kinds(kinds: Iterable[str], names: Iterable[str], schema: Schema, what: object) -> None:
     for name in names:
         if schema[name].kind not in kinds:
             raise DataError(
@@ -108,14 +109,14 @@ class Inequality(Constraint):
     kind = "inequality"
 
     def __init__(self, *columns: str, strict: bool = False) -> None:
-        self.columns, self.strict = _names(columns, 2, "Inequality"), strict
+        self.columns, self.strict = names_of(columns, 2, "Inequality"), strict
 
     def _options(self) -> dict[str, Any]:
         return {"strict": self.strict}
 
     def check(self, schema: Schema) -> None:
         super().check(schema)
-        _need(NUMERIC, self.columns, schema, self)
+        need_kinds(NUMERIC, self.columns, schema, self)
         if len({schema[name].kind == "datetime" for name in self.columns}) > 1:
             raise DataError(f"{self!r} compares dates with numbers")
 
@@ -145,7 +146,7 @@ class Range(Constraint):
 
     def check(self, schema: Schema) -> None:
         super().check(schema)
-        _need(NUMERIC, self.columns, schema, self)
+        need_kinds(NUMERIC, self.columns, schema, self)
         self.bounds(schema)
 
     def bounds(self, schema: Schema) -> tuple[float, float]:
@@ -198,7 +199,7 @@ class FixedCombinations(Constraint):
     kind = "fixed_combinations"
 
     def __init__(self, *columns: str) -> None:
-        self.columns = _names(columns, 2, "FixedCombinations")
+        self.columns = names_of(columns, 2, "FixedCombinations")
 
     def holds(self, rows: Rows, schema: Schema) -> Mask:
         return np.ones(len(rows), dtype=bool)  # whatever the data have is allowed; `rules.Combined` knows it
@@ -210,7 +211,7 @@ class OneHot(Constraint):
     kind = "one_hot"
 
     def __init__(self, *columns: Any) -> None:
-        self.columns = _names(columns, 2, "OneHot")
+        self.columns = names_of(columns, 2, "OneHot")
 
     def check(self, schema: Schema) -> None:
         super().check(schema)
@@ -241,7 +242,7 @@ class Unique(Constraint):
     kind = "unique"
 
     def __init__(self, *columns: str) -> None:
-        self.columns = _names(columns, 1, "Unique")
+        self.columns = names_of(columns, 1, "Unique")
 
     def check(self, schema: Schema) -> None:
         for name in self.columns:

@@ -22,6 +22,7 @@ from ...tabular.schema import DISCRETE, Column, Schema
 from .conditional import Walker
 from .constraints import Mask, Rows
 from .drawing import Drawer
+from .formulas import Derived, Sum
 from .transforms import Columns
 from .where import Numbers
 
@@ -106,7 +107,24 @@ def _filled(drawer: Drawer, part: _Part, seed: int) -> Columns:
     made = (
         _by_recipe(drawer, part, seed) if getattr(drawer.recipe, "imputes", False) else _by_search(drawer, part, seed)
     )
-    return {n: np.where(part.missing[n], made[n], known) for n, known in part.canonical.items()}
+    found = {n: np.where(part.missing[n], made[n], known) for n, known in part.canonical.items()}
+    for transform in drawer.rules.transforms:
+        if isinstance(transform, Derived):
+            found |= _computed(transform, found, part)
+    return found
+
+
+def _computed(transform: Derived, found: Columns, part: _Part) -> Columns:
+    """What follows from a formula: the column made; of a sum that is known, the last part that is missing."""
+    formula, fresh = transform.formula, transform.backward(found)
+    made = np.where(part.missing[formula.made], fresh[formula.made], found[formula.made])
+    columns, left = {formula.made: made}, np.where(part.missing[formula.made], 0.0, made - fresh[formula.made])
+    if isinstance(formula, Sum):
+        for column in transform.parts[::-1]:
+            here = part.missing[column.name]
+            columns[column.name] = found[column.name] + np.where(here, left / formula.scale(column), 0.0)
+            left = np.where(here, 0.0, left)
+    return columns
 
 
 def _by_recipe(drawer: Drawer, part: _Part, seed: int) -> Columns:

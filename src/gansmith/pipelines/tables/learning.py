@@ -40,6 +40,7 @@ from .finish import finish
 from .holdout import Rest, hold_out
 from .inner import canonical_chunks, transformed
 from .private import refuse_private
+from .relations import suggestions
 from .rules import Rules, fit_rules
 from .stopping import HeldOut, scores
 
@@ -117,6 +118,8 @@ class Learner(Estimator):
                 "whatever came out would be those very rows"
             )
         rules = fit_rules(canonical_chunks(table), table.schema, asked)
+        for suggestion in suggestions(table, asked):
+            table.remark(suggestion)
         source = TableSource(transformed(table, rules), seed=self.seed, **dict(self._class().reads))
         training, held = hold_out(source, self.holdout, self.seed)
         prepared = self._prepared(training, rules, table, data, wishes, shard)

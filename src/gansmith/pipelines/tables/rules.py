@@ -22,6 +22,7 @@ from .constraints import (
     Rows,
     Unique,
 )
+from .formulas import Derived, Formula, ordered, without_circles
 from .keys import Seen, hashes_of, hashes_of_numbers
 from .transforms import (
     MOST_COMBINATIONS,
@@ -83,7 +84,8 @@ class Rules:
 
     @cached_property
     def transforms(self) -> tuple[Transform, ...]:
-        return tuple(rule.transform for rule in self.rules if rule.applied and rule.transform is not None)
+        """Those that are applied, in the order in which they are undone."""
+        return ordered([rule.transform for rule in self.rules if rule.applied and rule.transform is not None])
 
     @cached_property
     def inner(self) -> Schema:
@@ -109,7 +111,7 @@ class Rules:
         """The inverse of `forward`."""
         found = dict(canonical)
         for transform in self.transforms:
-            found |= transform.backward(canonical)
+            found |= transform.backward(found)
         return {c.name: found[c.name] for c in self.schema.learnt}
 
     def holds(self, rows: Rows) -> Mask:
@@ -147,8 +149,12 @@ class Rules:
 
 
 def _rule_from_json(data: Mapping[str, Any], functions: Functions | None) -> Rule:
+    constraint = constraint_from_json(data["constraint"], functions)
+    if isinstance(constraint, Formula):
+        parts = tuple(Column.from_json(column) for column in data["transform"]["parts"])
+        return Rule(constraint, Derived(constraint, parts), bool(data["applied"]))
     transform = transform_from_json(data["transform"]) if data["transform"] else None
-    return Rule(constraint_from_json(data["constraint"], functions), transform, bool(data["applied"]))
+    return Rule(constraint, transform, bool(data["applied"]))
 
 
 def fit_rules(
@@ -177,15 +183,21 @@ def fit_rules(
 
 
 def _assemble(looks: Sequence[_Look], schema: Schema) -> Rules:
-    """Transforms in the order of their constraints; one whose columns another has taken is kept by rejection."""
-    rules, taken = list[Rule](), set[str]()
+    """Formulas first, then transforms in the order of their constraints; one whose columns another has taken is kept by
+    rejection."""
+    formulas = without_circles([look.constraint for look in looks if isinstance(look.constraint, Formula)])
+    rules, taken = list[Rule](), {formula.made for formula in formulas}
     for look in looks:
         transform = look.transform()
+        if isinstance(transform, Derived):
+            rules.append(Rule(look.constraint, transform, any(transform.formula is f for f in formulas)))
+            continue
         free = transform is not None and not taken & set(transform.takes) and look.small
         if free and transform is not None:
             taken |= set(transform.takes)
         rules.append(Rule(look.constraint, transform, free))
-    keys = {look.constraint.columns[0] for look in looks if look.is_whole_key} - taken
+    used = {name for formula in formulas for name in formula.columns}
+    keys = {look.constraint.columns[0] for look in looks if look.is_whole_key} - taken - used
     columns = tuple(as_identifier(c) if c.name in keys else c for c in schema)
     return Rules(Schema(columns), tuple(rules))
 
@@ -276,6 +288,8 @@ class _Look:
         return column.kind == "integer" and not column.nulls
 
     def transform(self) -> Transform | None:
+        if isinstance(self.constraint, Formula):
+            return Derived(self.constraint, tuple(self.schema[name] for name in self.constraint.parts))
         if isinstance(self.constraint, Inequality) and self._limits is not None:
             order = self._gap_order()
             assert order is not None
