@@ -51,7 +51,7 @@ def confirmed(table: Table, asked: Sequence[Constraint] = ()) -> list[Constraint
         if not found:
             break
     formulas = [c for c in found if isinstance(c, Formula)]
-    linked = _linked(formulas)
+    linked = _linked([*formulas, *(c for c in asked if isinstance(c, Formula))])
     orders = [c for c in found if not isinstance(c, Formula) and not any(set(c.columns) <= s for s in linked)]
     return [*formulas, *_shortest(orders)]
 
