@@ -46,7 +46,19 @@ class Above(click.ParamType):  # type: ignore[type-arg]
         return number
 
 
-COUNT, ABOVE = Count(), Above()
+class Layers(click.ParamType):  # type: ignore[type-arg]
+    """A network and a number of its layers: D:4."""
+
+    name = "NETWORK:N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        network, colon, count = str(value).partition(":")
+        if not network or not colon or not count.isdecimal():
+            self.fail(f"wanted a network and a number of layers, such as D:4: {value}", param, ctx)
+        return network, int(count)
+
+
+COUNT, ABOVE, LAYERS = Count(), Above(), Layers()
 UNIT = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import private
-from .options import ABOVE, COUNT, UNIT, debug, overrides
-from .show import hush_launcher, say, table, warn, write_schema
+from .options import ABOVE, COUNT, LAYERS, UNIT, debug, overrides
+from .show import hush_launcher, say, table, write_schema
 
 if TYPE_CHECKING:
     from ..pipelines.prepare import Prepared
@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/NAME]")
 @click.option("--overwrite", is_flag=True, help="Replace the run that is there.")
 @click.option("--from", "start_from", type=click.Path(path_type=Path), help="Begin with the weights of this run.")
+@click.option(
+    "--freeze", type=LAYERS, multiple=True, help="With --from: keep its first N layers as they are (FreezeD)."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @debug
 @click.pass_context
@@ -101,6 +104,7 @@ def command(
             say(f"wrote {write_schema(schema_of(prepared.about), save_schema)}\n")
 
     settings["constraints"] = settings["constraints"] or ()
+    settings["freeze"] = dict(settings["freeze"])
     run = pipeline.train(data, **settings, dry_run=dry_run, changes=changes, tell=tell)
     if dry_run:
         say("nothing was trained: this was a dry run")
@@ -116,8 +120,6 @@ def show(prepared: Prepared) -> None:
 
     for note in prepared.source.notes():
         say(note)
-    for warning in prepared.warnings:
-        warn(f"{warning}; gansmith inspect shows which")
     say()
     if described := prepared.source.spec.describe():
         table(described[1:], described[0])

@@ -68,7 +68,8 @@ def prepare_weights(d: nn.Module, spec: Spec | None, power: float) -> None:
         raise ConfigError("game.class_weights needs pictures of known classes, and these have none")
     weights = torch.where(counts > 0, counts**-power, 0.0)
     weights = weights * counts.sum() / (weights * counts).sum()
-    d.register_buffer(WEIGHTS, weights.float().to(next(d.parameters()).device))
+    # of these data: neither saved nor carried over to others
+    d.register_buffer(WEIGHTS, weights.float().to(next(d.parameters()).device), persistent=False)
 
 
 def weighted(d: nn.Module, losses: Tensor, batch: Batch) -> Tensor:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import DataError
@@ -80,6 +80,7 @@ class Wishes:
     save_every: int | None = None
     tick: int | None = None
     seed: int = 0
+    freeze: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

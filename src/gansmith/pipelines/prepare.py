@@ -206,7 +206,7 @@ def _sizes(maker: _Maker, seen: Seen, asked: int | None) -> tuple[int, ...]:
 def _train_config(made: plan.Plan, wishes: plan.Wishes, shard: Sequence[str]) -> TrainConfig:
     shared = {f.name for f in fields(TrainConfig)} & {f.name for f in fields(plan.Plan)}
     values = {name: getattr(made, name) for name in shared}
-    return TrainConfig(**values, seed=wishes.seed, shard=tuple(shard))
+    return TrainConfig(**values, seed=wishes.seed, shard=tuple(shard), freeze=wishes.freeze)
 
 
 def where(data: Any) -> str | None:

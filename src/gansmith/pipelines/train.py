@@ -32,6 +32,7 @@ def train(
     recipe: RecipeLike = None,
     overwrite: bool = False,
     start_from: Path | str | None = None,
+    freeze: Mapping[str, int] | None = None,
     monitors: Sequence[Monitor] | None = None,
     tell: Tell | None = None,
     mirror: bool = False,
@@ -65,6 +66,7 @@ def train(
         out: the run folder; `runs/NAME-OF-DATA` when left out.
         recipe: a name (`r3gan`), a file (`my_gan.py:MyGAN`), a Recipe or a class of one.
         start_from: begin with the weights of this run.
+        freeze: with `start_from`: how many first layers of a network stay as they are, `{"D": 4}` (FreezeD).
         monitors, tell: who watches, and who hears the choices; the usual ones when left out.
         mirror, labels: of pictures: show each also mirrored; True insists on labels, False leaves them out, None
             takes them where there are any.
@@ -81,7 +83,10 @@ def train(
         TrainingFailed, Interrupted, CheckpointError: see Trainer.fit.
     """
     named = recipe if isinstance(recipe, str) else None
-    wishes = Wishes(named, preset, size, batch, samples, minutes, precision, devices, save_every, tick, seed)
+    if freeze and start_from is None:
+        raise ConfigError("freezing keeps layers of another run as they are: say which run to begin with, --from RUN")
+    length, rhythm = (samples, minutes), (save_every, tick)
+    wishes = Wishes(named, preset, size, batch, *length, precision, devices, *rhythm, seed, freeze or {})
     run = Path(out) if out else default_out(data)
     if not dry_run:
         refuse_taken(run, overwrite=overwrite)
@@ -111,6 +116,8 @@ def train(
         )
     _refuse({"schema": schema, "constraints": constraints or None, "target": target}, "tables", "pictures")
     prepared = prepare(data, wishes, recipe=recipe, mirror=mirror, labels=labels, shard=shard, changes=changes)
+    if initial is not None:
+        initial.classes = tuple(getattr(prepared.source.spec, "classes", ()))
     if keep_best or patience is not None:
         prepared = replace(prepared, about=prepared.about | {KEPT: {"patience": patience}})
     if first_process():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import ConfigError
@@ -27,6 +28,8 @@ class TrainConfig:
         keep: how many checkpoints to keep.
         shard: networks to shard with FSDP2 over the processes.
         compile: networks to compile; never one that a phase differentiates twice.
+        freeze: how many of a network's first layers with weights stay as they are, `{"D": 4}` (FreezeD, Mo 2020,
+            arXiv:2002.10964). For a run that begins with the weights of another.
 
     Raises:
         ConfigError: neither or both of samples and minutes, or a number that cannot be.
@@ -45,6 +48,7 @@ class TrainConfig:
     keep: int = 3
     shard: tuple[str, ...] = ()
     compile: tuple[str, ...] = ()
+    freeze: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.samples is None) == (self.minutes is None):

@@ -18,7 +18,7 @@ from .. import __version__, checkpoint
 from ..config import to_dict
 from ..data.source import OffersOrders, Source
 from ..errors import ConfigError, DataError, GansmithError, RunFolderError, SpecError
-from ..recipes.base import Phase, Recipe
+from ..recipes.base import Networks, Phase, Recipe
 from . import folder
 from .config import TrainConfig
 from .runtime import Runtime
@@ -91,6 +91,26 @@ def check_networks(
         if 0 < len(set(phase.trains) & set(config.shard)) < len(phase.trains):
             together = ", ".join(phase.trains)
             raise ConfigError(f"phase {name} trains {together} with one optimizer: shard all of them or none")
+
+
+def freeze(nets: Networks, depths: Mapping[str, int]) -> None:
+    """Keeps the weights of each network's first layers as they are; layers in the order in which it lists them.
+
+    Raises:
+        ConfigError: a network that is not there, or no layer left to train.
+    """
+    for name, depth in depths.items():
+        if name not in nets:
+            raise ConfigError(
+                f"cannot freeze layers of a network that the recipe lacks: {name}; it has: {', '.join(nets)}"
+            )
+        layers = [m for m in nets[name].modules() if any(True for _ in m.parameters(recurse=False))]
+        if not 0 <= depth < len(layers):
+            raise ConfigError(
+                f"{name} has {len(layers)} layers with weights; freeze fewer of them than that, not: {depth}"
+            )
+        for layer in layers[:depth]:
+            layer.requires_grad_(False)
 
 
 def importable_name(recipe: Recipe) -> str:

@@ -41,8 +41,7 @@ class Trainer:
         recipe_name: under which the recipe is found again: `r3gan`, or `my_gan.py:MyGAN`.
         monitors: watch the run; they change nothing.
         runtime: processes and device; made from `config` when not given.
-        about: what the caller wants kept in config.yaml (where the data are, the command line). Its `warnings` about
-            the data go into the log, too.
+        about: what config.yaml is to keep (where the data are, the command line); its `warnings` go into the log, too.
         initial: changes the fresh networks before training (weights of another run).
         resume: go on from the newest undamaged checkpoint in `out`.
         overwrite: replace a run that is in `out`.
@@ -94,6 +93,7 @@ class Trainer:
         nets = self.recipe.networks(self.source.spec)
         if self.initial is not None:
             self.initial(nets)
+        start.freeze(nets, self.config.freeze)
         start.check_networks(nets, self.phases, self.recipe.ema, self.config, self.runtime.world)
         nets = nets.to(self.runtime.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.nets: Networks = self.runtime.prepare(nets)  # type: ignore[assignment]
