@@ -20,7 +20,7 @@ from ..recipes.base import Context, Networks, Phase
 from ..schedule import Scheduled, at
 from ..spec import Spec
 from . import structure, terms
-from .views import Augment, packed
+from .views import Augment, blurred, packed
 
 LossName: TypeAlias = Literal[
     "minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic", "relativistic_average"
@@ -71,6 +71,7 @@ class Game:
         bcr_real, bcr_fake: weights of consistency under flips and shifts (10 and 10 in bCR's paper).
         augment: what D's pictures go through.
         noise: standard deviation of noise on D's pictures (instance noise, Sønderby 2016, arXiv:1610.04490).
+        blur: standard deviation, in pixels, of the Gaussian through which D sees pictures, for a soft beginning.
         smooth: one-sided label smoothing, 0.1 being usual; for losses of probabilities.
         feature_matching: weight of that term in G's loss.
         orthogonal: weight of BigGAN's regulariser of G (1e-4 in its paper), so that it can be truncated.
@@ -100,6 +101,7 @@ class Game:
     bcr_fake: float = 0.0
     augment: Augment = field(default_factory=Augment)
     noise: Scheduled = 0.0
+    blur: Scheduled = 0.0
     smooth: float = 0.0
     feature_matching: float = 0.0
     orthogonal: float = 0.0
@@ -314,6 +316,8 @@ class Game:
 
     def _shown(self, nets: Networks, x: Tensor, ctx: Context) -> Tensor:
         """Pictures as D sees them."""
+        if blur := at(self.blur, ctx.samples):
+            x = blurred(x, blur)
         if noise := at(self.noise, ctx.samples):
             x = x + noise * ctx.randn(Batch(x=x), *x.shape[1:])
         return packed(self.augment(x, self.augment.strength(nets, ctx), ctx), self.pac)
