@@ -95,15 +95,21 @@ def _shuffled(rows: npt.NDArray[np.int64], seed: int, size: int) -> npt.NDArray[
     return found.astype(np.int64)
 
 
+def capacity(pattern: str) -> int:
+    """How many different texts a pattern makes, 2^62 at most."""
+    possible = 1
+    for c in pattern:
+        possible = min(possible * len(PLACES.get(c, "x")), 2**62)
+    return possible
+
+
 def _patterned(pattern: str, rows: npt.NDArray[np.int64], seed: int, *, unique: bool = True) -> Texts:
     """`#` a digit, `%` one of 1 to 9, `?` a capital letter, `&` a small one, `^` a digit of sixteen; all different:
     when such texts run out, a number is put before or after them."""
     sets = [PLACES[c] for c in pattern if c in PLACES]
-    capacity = 1
-    for letters in sets:
-        capacity = min(capacity * len(letters), 2**62)
-    if capacity < 2**31:
-        number = _shuffled(rows, seed, capacity) if capacity > 1 else rows * 0
+    possible = capacity(pattern)
+    if possible < 2**31:
+        number = _shuffled(rows, seed, possible) if possible > 1 else rows * 0
         digits = _split(number, [len(s) for s in sets])
     else:
         digits = [(_random(rows, seed, i) % np.uint64(len(s))).astype(np.int64) for i, s in enumerate(sets)]
@@ -115,7 +121,7 @@ def _patterned(pattern: str, rows: npt.NDArray[np.int64], seed: int, *, unique: 
             text = text + np.array(list(letters), dtype=object)[digit]
         else:
             text = text + c
-    return np.asarray(_told_apart(text, rows // capacity, pattern) if unique else text, dtype=object)
+    return np.asarray(_told_apart(text, rows // possible, pattern) if unique else text, dtype=object)
 
 
 def _told_apart(text: Any, turn: npt.NDArray[np.int64], pattern: str) -> Any:

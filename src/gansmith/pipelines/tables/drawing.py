@@ -23,6 +23,7 @@ from .conditional import Walker, search
 from .constraints import Mask, Rows
 from .identifiers import fill
 from .keys import Seen, hashes_of
+from .real import Real
 from .rules import Rules
 from .transforms import Columns, Combined
 from .where import Numbers, OneOf, Wish, distance, share_of, words
@@ -77,6 +78,7 @@ class Drawer:
         nets, recipe, spec: a trained generator.
         rules: the constraints.
         source: tells how many training rows meet some wishes, for messages; None where the data are not at hand.
+        real: identifiers of the training data, which no row gets.
     """
 
     nets: Networks
@@ -84,6 +86,7 @@ class Drawer:
     spec: TableSpec
     rules: Rules
     count_training: Callable[[tuple[Wish, ...]], tuple[int, int]] | None = None
+    real: Real | None = None
     draws: int = field(default=0, init=False)
 
     def blocks(self, n: int, wishes: tuple[Wish, ...], seed: int, tell: Tell | None = None) -> Iterator[pd.DataFrame]:
@@ -102,7 +105,8 @@ class Drawer:
         while done < n:
             frame = self._new(next(candidates), seen)[: n - done]
             if len(frame):
-                frame = fill(frame, self.rules.schema, start=done, seed=seed, keys=self.rules.keys, seen=keys)
+                schema, unique = self.rules.schema, self.rules.keys
+                frame = fill(frame, schema, start=done, seed=seed, keys=unique, seen=keys, real=self.real)
                 done += len(frame)
                 kept += [frame] if n <= BLOCK else []
                 yield frame

@@ -40,6 +40,7 @@ from .finish import finish
 from .holdout import Rest, hold_out
 from .inner import canonical_chunks, transformed
 from .private import refuse_private
+from .real import Real, collected
 from .relations import suggestions
 from .rules import Rules, fit_rules
 from .stopping import HeldOut, scores
@@ -84,6 +85,7 @@ class Learner(Estimator):
     _held: Any = None
     _table: Table | None = None
     _temporary: Any = None
+    _real: Real | None = None
     data_: str | None = None
 
     def train(
@@ -145,8 +147,10 @@ class Learner(Estimator):
         self._say_how_it_ended()
 
     def _finish(self, run: Path, first: bool = True) -> None:
-        """Calibrates what is kept of a run that has ended."""
+        """Keeps the identifiers of a run that has ended, and calibrates its weights."""
         if first and self._source is not None:
+            if self._table is not None:
+                collected(self._table, self._table.schema).save(run)
             finish(run, self._source, self._own_recipe(), seed=self.seed)
 
     def conclude(self, data: Any = None) -> None:
@@ -288,7 +292,7 @@ class Learner(Estimator):
 
     def _take_over(self, run: Path, rules: Rules, rows: int) -> None:
         """What the run has learnt, the best of it where it was judged."""
-        self.run_, self.scores_ = run, scores(run)
+        self.run_, self.scores_, self._real = run, scores(run), Real.load(run)
         self._hold(load_generator(run, self._own_recipe()), rules, rows)
 
     def _hold(self, generator: Generator, rules: Rules, rows: int) -> None:

@@ -17,6 +17,7 @@ from ..generate import Generator
 from .bar import rows_bar
 from .drawing import Drawer
 from .estimator import Estimator
+from .real import Real
 from .rules import Rules
 from .stream import ending_of, refuse_taken, write_blocks
 from .where import OneOf, Wish, read_where, words
@@ -41,6 +42,7 @@ class Maker(Estimator):
     schema_: Schema
     calls_: int
     data_: str | None = None
+    _real: Real | None = None
 
     def sample(self, n: int = 1, where: Mapping[str, Any] | None = None, seed: int | None = None) -> pd.DataFrame:
         """`n` rows, in the training data's form.
@@ -132,7 +134,7 @@ class Maker(Estimator):
 
     def _drawer(self) -> Drawer:
         make = self.generator_
-        return Drawer(make.nets, make.recipe, self.spec_, self.rules_, self._counter())
+        return Drawer(make.nets, make.recipe, self.spec_, self.rules_, self._counter(), self._real)
 
     def _counter(self, *, fetch: bool = False) -> Counter | None:
         """What tells how many training rows meet some wishes, where they may be asked and are at hand.

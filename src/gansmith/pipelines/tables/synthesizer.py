@@ -24,6 +24,7 @@ from .imputing import impute
 from .inner import canonical_chunks
 from .learning import OFTEN, SCORES, SELDOM, Learner
 from .making import Counter, Maker
+from .real import Real
 from .stopping import scores
 from .where import Wish, distance
 
@@ -191,14 +192,14 @@ class TableSynthesizer(Learner, Maker):
         made = cls(**{**params, "recipe": recipe or params["recipe"], "constraints": rules.constraints})
         made._hold(load_generator(path, recipe), rules, int(document["rows"]))
         run: Path | None = path if store.is_run(path) else None
-        made.run_ = run
+        made.run_, made._real = run, Real.load(run) if run else None
         made.scores_, made.data_ = scores(path), document.get("data")
         made.out = str(path) if run else None
         return made
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickled without the training data, and without a run folder that will not outlive this object."""
-        state = {k: v for k, v in vars(self).items() if k not in ("_source", "_held", "_table", "_temporary")}
+        """Pickled without the training data and their identifiers, and without a run folder that is to be removed."""
+        state = {k: v for k, v in vars(self).items() if k not in ("_source", "_held", "_table", "_temporary", "_real")}
         if self._temporary is not None and "run_" in state:
             state["run_"] = None
         return state
