@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _WHERE = {
+    "Augment": "game",
     "Batch": "batch",
     "ConditionFailed": "pipelines.tables.drawing",
     "Context": "recipes.base",
     "Custom": "pipelines.tables.constraints",
+    "Editor": "pipelines.edit",
     "Evaluation": "pipelines.evaluate",
     "FixedCombinations": "pipelines.tables.constraints",
+    "Game": "game",
     "GANOverSampler": "imbalance",
     "GansmithError": "errors",
     "Generator": "pipelines.generate",
@@ -34,11 +37,13 @@ _WHERE = {
     "Networks": "recipes.base",
     "OneHot": "pipelines.tables.constraints",
     "Phase": "recipes.base",
+    "Played": "game",
     "PrivateTableSynthesizer": "pipelines.tables.private",
     "Product": "pipelines.tables.formulas",
     "Range": "pipelines.tables.constraints",
     "Recipe": "recipes.base",
     "Samples": "pipelines.generate",
+    "Solver": "game",
     "Source": "data.source",
     "Spec": "spec",
     "Sum": "pipelines.tables.formulas",
@@ -63,8 +68,13 @@ if TYPE_CHECKING:
     from .data import open_source as open_source
     from .data.source import Source as Source
     from .errors import GansmithError as GansmithError
+    from .game import Augment as Augment
+    from .game import Game as Game
+    from .game import Played as Played
+    from .game import Solver as Solver
     from .imbalance import GANOverSampler as GANOverSampler
     from .imbalance import oversample_lab as oversample_lab
+    from .pipelines.edit import Editor as Editor
     from .pipelines.evaluate import Evaluation as Evaluation
     from .pipelines.evaluate import compare as compare
     from .pipelines.evaluate import evaluate as evaluate

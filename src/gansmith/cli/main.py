@@ -23,6 +23,7 @@ COMMANDS = (
     "resume",
     "generate",
     "evaluate",
+    "edit",
     "compare",
     "synthesize",
     "report",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from ..batch import Batch
 from ..errors import UserError
 from ..metrics.probes import Latents
 from ..recipes.base import Context, fold
@@ -21,16 +23,18 @@ class Given(Context):
     Attributes:
         latent: the given one; None draws as usual.
         first: the function that was asked (`torch.randn`, `torch.rand`) and the shape of one row.
+        drawn: what was drawn first, (n, ...).
     """
 
     latent: Tensor | None = None
     first: tuple[Callable[..., Tensor], tuple[int, ...]] | None = field(default=None)
+    drawn: Tensor | None = None
 
     def _by_row(self, draw: Callable[..., Tensor], n: int, row: int, shape: tuple[int, ...]) -> Tensor:
         drawn = super()._by_row(draw, n, row, shape)
         if self.first is not None:
             return drawn
-        self.first = (draw, shape)
+        self.first, self.drawn = (draw, shape), drawn
         return drawn if self.latent is None else self.latent.view(n, *shape).to(drawn)
 
 
@@ -50,18 +54,23 @@ def latents(make: Generator, *, seed: int = 0) -> Latents:
         raise UserError(f"a probe needs a generator of pictures from a latent; {make.name} is none")
     draw, shape = asked.first
 
-    def generate(z: Tensor) -> Tensor:
-        return _made(make, Given(seed=fold(seed, "latents"), device=_device(make), latent=z), len(z))
+    def generate(z: Tensor, **wishes: Tensor) -> Tensor:
+        return _made(make, Given(seed=fold(seed, "latents"), device=_device(make), latent=z), len(z), wishes)
+
+    def moved(z: Tensor, transform: Tensor) -> Tensor:
+        return generate(z, transform=transform)
 
     def drawn(n: int, dim: int, random: torch.Generator) -> Tensor:
         return draw(n, dim, generator=random)
 
-    return Latents(torch.Size(shape).numel(), generate, drawn, "sphere" if draw is torch.randn else "line")
+    way: Literal["sphere", "line"] = "sphere" if draw is torch.randn else "line"
+    moves = "transform" in make.recipe.honours
+    return Latents(torch.Size(shape).numel(), generate, drawn, way, moved if moves else None)
 
 
 @torch.no_grad()
-def _made(make: Generator, ctx: Context, n: int) -> Tensor:
-    request = make.spec.request(n).to(ctx.device)
+def _made(make: Generator, ctx: Context, n: int, wishes: Mapping[str, Tensor] | None = None) -> Tensor:
+    request = Batch(make.spec.request(n) | dict(wishes or {})).to(ctx.device)
     return make.recipe.generate(make.nets, request, ctx)["x"].float()
 
 
