@@ -29,12 +29,15 @@ class Latents:
             same at each call.
         draw: (n, dim, random generator) -> latents (n dim), as in training.
         way: how two latents are joined: `sphere` for normal ones, which lie near a sphere, `line` for all others.
+        moved: latents and maps of the plane (b 3 3), in which pictures span [-1, 1] -> the pictures of `generate`,
+            moved by the maps before they are sampled, and not clamped; None where the recipe cannot.
     """
 
     dim: int
     generate: Callable[[Tensor], Tensor]
     draw: Callable[[int, int, torch.Generator], Tensor] = normal
     way: Literal["sphere", "line"] = "sphere"
+    moved: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 @runtime_checkable
@@ -43,6 +46,7 @@ class Probe(Protocol):
 
     Attributes:
         name: as the user asks for it.
+        wishes: what the generator's recipe must honour (see `Recipe.honours`); may be left out.
     """
 
     name: ClassVar[str]
