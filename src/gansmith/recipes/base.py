@@ -185,6 +185,13 @@ class Recipe(ABC):
     def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
         """Examples that fulfil `request` (see `Spec.request`); `nets` holds averages where there are any."""
 
+    def stages(self, nets: Networks, request: Batch, ctx: Context) -> dict[str, Batch]:
+        """What examples are made through, by name and in order, such as the levels of a pyramid; for reports.
+
+        Each is a batch that the spec can show, and the last is what `generate` returns; empty where there is none.
+        """
+        return {}
+
     def hyper(self, name: str, samples: int) -> Mapping[str, Any]:
         """Values for the optimizer's parameter groups in phase `name` after `samples` samples."""
         return {}
@@ -224,6 +231,14 @@ def sample(
     if len(parts) == 1:
         return parts[0]
     return Batch({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+
+
+@torch.no_grad()
+def sample_stages(recipe: Recipe, nets: Networks, request: Batch, *, seed: int) -> dict[str, Batch]:
+    """What `sample` makes of `request`, and what it is made through (see `Recipe.stages`)."""
+    with evaluating(nets) as device:
+        ctx = Context(seed=fold(seed, "sample"), row=int(request["index"][0]), device=device)
+        return recipe.stages(nets, request.to(device), ctx)
 
 
 @torch.no_grad()

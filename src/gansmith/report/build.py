@@ -51,6 +51,7 @@ def render(record: Record) -> str:
         title=os.fsencode(record.folder.resolve().name).decode("utf-8", "replace"),
         facts=facts(record),
         grids=grids(record),
+        stages=stages(record),
         figures=judged(record, by_class=not (closely and closely["classes"])),
         closely=closely,
         charts=[Markup(svg) for svg in panels(record)],  # made by charts.chart, which escapes every name
@@ -119,6 +120,16 @@ def grids(record: Record) -> list[dict[str, Any]]:
         if made:
             shown.append({"samples": samples, "src": made[0], "width": made[1], "height": made[2]})
     return shown
+
+
+def stages(record: Record) -> dict[str, Any] | None:
+    """The newest picture of what samples are made through, and the names of its rows; None where there is none."""
+    for samples, path in reversed(record.stages):
+        made, names = pictures.inline(path, most=HEADLINE_PIXELS), pictures.note(path, "stages")
+        if made and isinstance(names, list):
+            src, width, height = made
+            return {"samples": samples, "src": src, "width": width, "height": height, "names": _texts(names)}
+    return None
 
 
 def judged(record: Record, *, by_class: bool = True) -> list[dict[str, Any]]:

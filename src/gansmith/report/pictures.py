@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PIL import Image
 
@@ -27,6 +28,15 @@ def inline(path: Path, *, most: int) -> tuple[str, int, int] | None:
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
     return address(picture, most=most), *_within(picture.size, most)
+
+
+def note(path: Path, key: str) -> Any:
+    """What a PNG file keeps as JSON under `key`; None where it keeps nothing of that kind."""
+    try:
+        with Image.open(path) as opened:
+            return json.loads(opened.info[key])
+    except (OSError, ValueError, KeyError, TypeError, Image.DecompressionBombError):
+        return None
 
 
 def address(picture: Picture, *, most: int) -> str:

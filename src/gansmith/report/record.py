@@ -25,6 +25,7 @@ class Record:
         events: the log's lines in order; what a rollback or a resume made void is left out of `ticks`.
         unreadable: lines of the log that were no JSON (a process killed while it wrote leaves one).
         grids: sample grids as (samples seen, file), oldest first.
+        stages: the same of what samples are made through, where the recipe has stages.
         evaluation: figures of `gansmith evaluate`, newest judgement last.
     """
 
@@ -33,6 +34,7 @@ class Record:
     events: list[dict[str, Any]] = field(default_factory=list)
     unreadable: int = 0
     grids: list[tuple[int, Path]] = field(default_factory=list)
+    stages: list[tuple[int, Path]] = field(default_factory=list)
     evaluation: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, *kinds: str) -> list[dict[str, Any]]:
@@ -89,7 +91,8 @@ def read(folder: Path | str) -> Record:
         raise RunFolderError(f"no such run folder: {folder}")
     if not (folder / "log.jsonl").is_file():
         raise RunFolderError(f"this is no run folder (it has no log.jsonl; `gansmith train DATA` makes one): {folder}")
-    record = Record(folder, config=_config(folder), grids=_grids(folder), evaluation=_evaluation(folder))
+    grids, stages = _grids(folder / "samples"), _grids(folder / "samples" / "stages")
+    record = Record(folder, config=_config(folder), grids=grids, stages=stages, evaluation=_evaluation(folder))
     for line in _lines(folder / "log.jsonl"):
         if isinstance(line, Mapping):
             record.events.append(dict(line))
@@ -118,9 +121,9 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _grids(folder: Path) -> list[tuple[int, Path]]:
-    """Pictures in samples/, by the number in their name."""
+    """Pictures in a folder, by the number in their name."""
     found = []
-    for path in (folder / "samples").glob("*.png"):
+    for path in folder.glob("*.png"):
         digits = re.findall(r"\d+", path.stem)
         if digits:
             found.append((int(digits[-1]), path))

@@ -20,6 +20,7 @@ from ..errors import RunFolderError
 CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD = "config.yaml", "log.jsonl", "samples", "report.html", "tb"
 EVALUATION, EXHIBITS, BEST = "evaluation.json", "evaluation", "best"
 QUALITY = "quality.html"
+STAGES = "stages"  # within SAMPLES
 _OURS = (CONFIG, LOG, SAMPLES, REPORT, TENSORBOARD, EVALUATION, EXHIBITS, BEST, QUALITY, "quality.json")
 
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from ..batch import Batch
 from ..config import to_dict
 from ..data.source import Source
-from ..recipes.base import Networks, Recipe, sample
+from ..recipes.base import Networks, Recipe, sample, sample_stages
 from . import folder
 from .config import TrainConfig
 from .journal import Journal
 
 if TYPE_CHECKING:
+    from PIL import Image
     from rich.progress import Progress as Bar
     from torch.utils.tensorboard import SummaryWriter
 
     from .trainer import Trainer
 
-GRID_EXAMPLES = 64
+GRID_EXAMPLES, STAGE_EXAMPLES = 64, 8
 
 
 class View:
@@ -76,6 +80,10 @@ class View:
         """What the averaged networks make of a request now."""
         return sample(self.recipe, self.generator(), request, seed=seed)
 
+    def stages(self, request: Batch, seed: int = 0) -> dict[str, Batch]:
+        """What that is made through, by name (see `Recipe.stages`)."""
+        return sample_stages(self.recipe, self.generator(), request, seed=seed)
+
     def where(self) -> dict[str, Any]:
         return self._trainer.where()
 
@@ -105,7 +113,11 @@ class Monitor:
 
 
 class SampleGrid(Monitor):
-    """A grid of examples at fixed noise, `samples/SAMPLES.png`, each tick."""
+    """A grid of examples at fixed noise, `samples/SAMPLES.png`, each tick.
+
+    Where the recipe makes them through stages, `samples/stages/SAMPLES.png` shows a few of them, each stage in a row of
+    its own; the names of the rows are in the file, as JSON under the key `stages`.
+    """
 
     def __init__(self, examples: int = GRID_EXAMPLES) -> None:
         self.examples = examples
@@ -121,14 +133,25 @@ class SampleGrid(Monitor):
         self._write(view)
 
     def _write(self, view: View) -> None:
-        batch = view.generate(view.source.spec.request(self.examples), view.config.seed)
+        spec, seed, few = view.source.spec, view.config.seed, min(self.examples, STAGE_EXAMPLES)
+        batch, stages = view.generate(spec.request(self.examples), seed), view.stages(spec.request(few), seed)
         if not view.first:
             return
-        path = view.out / folder.SAMPLES / f"{view.samples:012d}.png"
-        unfinished = path.with_suffix(".part")
+        samples, name = view.out / folder.SAMPLES, f"{view.samples:012d}.png"
+        self._save(view, samples / name, spec.preview(batch))
+        if stages:
+            rows = {key: torch.cat([stage[key] for stage in stages.values()]) for key in next(iter(stages.values()))}
+            self._save(view, samples / folder.STAGES / name, spec.preview(Batch(rows), few), list(stages))
+
+    def _save(self, view: View, path: Path, picture: Image.Image, stages: Sequence[str] = ()) -> None:
+        from PIL.PngImagePlugin import PngInfo
+
+        unfinished, told = path.with_suffix(".part"), PngInfo()
+        if stages:
+            told.add_text("stages", json.dumps(stages))
         try:
             path.parent.mkdir(exist_ok=True)
-            view.source.spec.preview(batch).save(unfinished, format="PNG")
+            picture.save(unfinished, format="PNG", pnginfo=told)
             unfinished.replace(path)
             self._failed = False
         except OSError as error:
