@@ -93,3 +93,16 @@ class Downsample2(Resample):
 
     def __init__(self, size: int) -> None:
         super().__init__(size, BINOMIAL, down=2, pad=(1, 1))
+
+
+def shrunk(x: Float[Tensor, "b c n n"], size: int) -> Float[Tensor, "b c m m"]:
+    """Pictures of `size` pixels a side, each pixel the mean of a square; those that are no larger stay as they are.
+
+    `size` divides n, or is no less than it.
+    """
+    return x if size >= x.shape[-1] else F.avg_pool2d(x, x.shape[-1] // size)
+
+
+def enlarged(x: Float[Tensor, "b c n n"], size: int) -> Float[Tensor, "b c m m"]:
+    """Pictures of `size` pixels a side, a multiple of n, each pixel repeated."""
+    return x if size == x.shape[-1] else F.interpolate(x, scale_factor=float(size // x.shape[-1]))
