@@ -68,6 +68,11 @@ def test_the_python_of_the_page_on_privacy_runs(tmp_path: Path) -> None:
     assert len((tmp_path / "synthetic.csv").read_text().splitlines()) == 1_001
 
 
+def test_the_python_of_the_page_on_games_runs(tmp_path: Path) -> None:
+    run_blocks(ROOT / "docs" / "games.md", tmp_path)
+    assert "relativistic" in (tmp_path / "runs" / "game" / "config.yaml").read_text(encoding="utf-8")
+
+
 def test_what_the_page_on_privacy_states_can_be_read(tmp_path: Path) -> None:
     from gansmith.privacy.stated import read_stated
     from gansmith.tabular.schema import Column, Schema
