@@ -17,6 +17,9 @@ from gansmith.testing import check_recipe, example_spec
 NARROW: dict[str, dict[str, int]] = {
     "r3gan": {"width": 16, "group": 8, "latent": 8},
     "dcgan": {"width": 8, "widest": 16},
+    "wgan": {"width": 8, "widest": 16},
+    "acgan": {"width": 24, "d_width": 2},
+    **{key: {"width": 8, "widest": 8, "d_width": 8, "d_widest": 8} for key in ("wgan_gp", "sngan", "sagan", "biggan")},
     "lapgan": {"latent": 8, "g_units": 16, "d_units": 16},
     "progan": {"width": 8, "latent": 8, "stable": 16, "fade": 56},  # half of the run ends in the second of three stages
     "stylegan2": {"base": 64, "widest": 8, "latent": 8, "style": 8},
