@@ -130,6 +130,20 @@ def read(texts: Sequence[str], form: str) -> npt.NDArray[np.float64] | None:
     return values if exact and made.texts(values) == list(texts) else None
 
 
+def numbers(texts: Sequence[str], form: str) -> npt.NDArray[np.float64]:
+    """The numbers in texts (n,), however exactly they are written; NaN where there is none."""
+    made = style(form)
+
+    def one(text: str) -> float:
+        try:
+            return made.number(text) if made is not None else np.nan
+        except ValueError:
+            return np.nan
+
+    found = np.array([one(text) for text in texts], dtype=np.float64)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
 def among(texts: Sequence[str], form: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]] | None:
     """Numbers in texts (n,), placeholders such as `-` allowed among them.
 

@@ -73,7 +73,8 @@ MISSING = (
 )
 """Cells of a file that mean a missing value, as pandas reads them."""
 _UNKNOWN = ("missing", "Missing", "unknown", "Unknown", "UNKNOWN")
-PLACEHOLDERS = frozenset(("?", "-", "--", ".", "..", "*", "n.a.", "na", "Na", "none", *_UNKNOWN))
+_ABSENT = ("n.a.", "N.A.", "n. a.", "na", "Na", "none", "k.A.", "k. A.", "k.a.", "keine Angabe", "n.v.", "#NV")
+PLACEHOLDERS = frozenset(("?", "-", "--", "\u2013", "\u2014", ".", "..", "*", *_ABSENT, *_UNKNOWN))
 """Words that stand for a missing value where they stand among numbers or dates."""
 
 

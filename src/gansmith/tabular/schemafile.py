@@ -19,7 +19,7 @@ _HEAD = """\
 # The columns of a table. Change a kind (integer, float, datetime, category, boolean, identifier), take a column out,
 # or say what fills an identifier; lines that are left out are found in the data.
 """
-SHOWN_CATEGORIES = 4
+SHOWN_CATEGORIES, SHOWN_LETTERS = 4, 24
 
 
 def save_schema(schema: Schema, path: Path | str) -> None:
@@ -126,9 +126,11 @@ def summary(schema: Schema) -> list[tuple[str, ...]]:
 
 def _values(column: Column) -> str:
     if column.kind in ("category", "boolean"):
-        shown = ", ".join(str(c)[:24] for c in column.categories[:SHOWN_CATEGORIES])
-        more = len(column.categories) - SHOWN_CATEGORIES
-        return f"{shown} and {more} more" if more > 0 else shown
+        words = [str(c)[:SHOWN_LETTERS] for c in column.categories[:SHOWN_CATEGORIES]]
+        while len(words) > 2 and sum(map(len, words)) > SHOWN_LETTERS:  # a wide column leaves the notes no room
+            words.pop()
+        more = len(column.categories) - len(words)
+        return f"{', '.join(words)} and {more} more" if more > 0 else ", ".join(words)
     if column.kind == "identifier" or column.low is None or column.high is None:
         return ""
     return f"{_bound(column, column.low)} to {_bound(column, column.high)}"

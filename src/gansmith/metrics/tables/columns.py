@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import DataError, MissingExtra
+from ...tabular import decorated
+from ...tabular.dates import parse
 from ...tabular.schema import DISCRETE, Column, Schema
 
 if TYPE_CHECKING:
@@ -103,6 +105,8 @@ def numbers(series: pd.Series, column: Column, table: str) -> npt.NDArray[np.flo
 
     if column.kind == "datetime":
         return dates(series, column)
+    if column.format is not None and not pd.api.types.is_numeric_dtype(series.dtype):
+        return decorated.numbers([str(v) for v in series.tolist()], column.format)
     values: npt.NDArray[np.float64] = pd.to_numeric(series, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
     if np.isinf(values).any():
         row = int(np.isinf(values).argmax())
@@ -117,8 +121,10 @@ def dates(series: pd.Series, column: Column) -> npt.NDArray[np.float64]:
     """
     import pandas as pd
 
-    text = not pd.api.types.is_datetime64_any_dtype(series.dtype)
-    found = pd.to_datetime(series, errors="coerce", utc=True, format=column.format if text else None)
+    if column.format is not None and not pd.api.types.is_datetime64_any_dtype(series.dtype):
+        whole = series.astype("Int64") if pd.api.types.is_float_dtype(series.dtype) else series  # 20240131
+        return parse(whole.astype(str).where(series.notna(), None), column.format) * 1000.0
+    found = pd.to_datetime(series, errors="coerce", utc=True)
     whole = found.dt.tz_localize(None).astype("datetime64[us]")
     return np.where(whole.isna().to_numpy(), np.nan, whole.astype("int64").to_numpy() * 1000.0)
 

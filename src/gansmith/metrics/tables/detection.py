@@ -8,7 +8,7 @@ import numpy.typing as npt
 from . import intervals
 from .base import MeasuredOn, TableFigure
 from .columns import Aligned, need, pick
-from .encode import for_trees
+from .encode import for_trees, none_void
 
 MOST, FOLDS = 8_000, 3
 
@@ -54,5 +54,6 @@ def out_of_fold(
         model = HistGradientBoostingClassifier(
             categorical_features=discrete, random_state=seed, early_stopping=False, max_iter=60
         )
-        scores[test] = model.fit(x[train], y[train]).predict_proba(x[test])[:, 1]
+        known, asked = none_void(x[train], x[test])
+        scores[test] = model.fit(known, y[train]).predict_proba(asked)[:, 1]
     return scores

@@ -59,6 +59,15 @@ def for_trees(tables: Aligned, sides: Sequence[str], skip: str | None = None) ->
     return made, [c.kind in DISCRETE for c in kept]
 
 
+def none_void(train: Matrix, other: Matrix) -> tuple[Matrix, Matrix]:
+    """Both matrices; columns in which all training rows miss their value, which histogram trees refuse, become 0."""
+    void = np.isnan(train).all(0)
+    if not void.any():
+        return train, other
+    zero = np.float32(0)
+    return np.where(void, zero, train), np.where(void, zero, other)
+
+
 def _middle(values: Array) -> float:
     known = values[~np.isnan(values)]
     return float(np.median(known)) if len(known) else 0.0

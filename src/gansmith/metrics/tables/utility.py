@@ -17,7 +17,7 @@ from ...errors import DataError
 from ...tabular.schema import DISCRETE
 from .base import MeasuredOn, TableFigure
 from .columns import Aligned, Array, need, pick
-from .encode import Matrix, for_lines, for_trees
+from .encode import Matrix, for_lines, for_trees, none_void
 
 MOST = 20_000
 MEANINGS = {
@@ -85,11 +85,12 @@ def _predict(model: Any, x: Mapping[str, Matrix], task: Task, side: str) -> npt.
         return certain
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a model that has not quite converged is still a fair judge
-        model.fit(x[side], y)
+        known, asked = none_void(x[side], x["test"])
+        model.fit(known, y)
         if not task.classes:
-            return np.asarray(model.predict(x["test"]), dtype=np.float64)
+            return np.asarray(model.predict(asked), dtype=np.float64)
         found = np.zeros((len(task.y["test"]), task.classes))
-        found[:, model.classes_] = model.predict_proba(x["test"])
+        found[:, model.classes_] = model.predict_proba(asked)
         return found
 
 
