@@ -213,6 +213,13 @@ def test_biggan_hears_every_chunk_of_its_latent() -> None:
         assert not torch.equal(nets.G(moved, y), base)
 
 
+def test_biggan_has_the_papers_channels_at_256_pixels() -> None:
+    recipe = biggan.paper(ImageSpec(size=256))
+    assert recipe.widths(256, 7, 96, 1536) == [96 * share for share in (1, 2, 4, 8, 8, 16, 16)]
+    assert recipe.widths(256, 8, 96, 1000) == [96, 192, 384, 768, 768, 1000, 1000, 1000]
+    assert recipe.widths(128, 6, 96, 1536) == [96 * share for share in (1, 2, 4, 8, 16, 16)]
+
+
 def test_truncation_cuts_the_normal_distribution() -> None:
     z, bound = torch.randn(4000, 8), torch.full((4000,), 0.5)
     cut = biggan.truncated(z, bound)

@@ -81,8 +81,10 @@ class BigGAN(Played):
 
     def widths(self, size: int, stages: int, width: int, widest: int) -> list[int]:
         """Channels of so many stages, from the full size down."""
-        shares = LONG.get(size // self.patch, ())
-        return [min(width * share, widest) for share in shares] if shares else widths(stages, width, widest)
+        shares = LONG.get(size // self.patch)
+        if shares is None:
+            return widths(stages, width, widest)
+        return [min(width * share, widest) for share in (*shares, *shares[-1:] * stages)[:stages]]
 
     def blocks(self, size: int) -> int:
         """Of G."""
