@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, softplus
+from toys import assert_same, everything, train
 
 from gansmith.batch import Batch
 from gansmith.recipes.base import Context, Networks, Phase, Recipe
@@ -18,7 +19,6 @@ from gansmith.spec import ImageSpec, Spec
 from gansmith.testing import check_phases
 from gansmith.training import start
 from gansmith.training.feed import Feed
-from toys import assert_same, everything, train
 
 CPU = torch.device("cpu")
 SIZES = ((0, 2), (96, 4), (224, 8))  # samples: steps 3 and 7 of 32
