@@ -14,16 +14,18 @@ if "gansmith" not in sys.modules:  # a plug-in may have been first; then shapes 
     jaxtyping.install_import_hook("gansmith", "typechecker.checked")
 
 torch.set_num_threads(1)
+BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+SHARED = Path(os.environ.get("GANSMITH_SHARED_DATA", BESIDE))
+if (SHARED / "weights").is_dir():
+    os.environ.setdefault("GANSMITH_WEIGHTS", str(SHARED / "weights"))
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """A folder of real data sets; GANSMITH_SHARED_DATA names it, else `shared/data` beside the repository."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("GANSMITH_SHARED_DATA", beside))
-    if not (folder / "images").is_dir():
-        pytest.skip(f"no shared data at {folder}; set GANSMITH_SHARED_DATA to run this test")
-    return folder
+    if not (SHARED / "images").is_dir():
+        pytest.skip(f"no shared data at {SHARED}; set GANSMITH_SHARED_DATA to run this test")
+    return SHARED
 
 
 @pytest.fixture(scope="session", autouse=True)

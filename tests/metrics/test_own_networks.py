@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,8 @@ from torch import nn
 from gansmith.errors import ConfigError, DataError
 from gansmith.metrics.base import Extractor
 from gansmith.metrics.extractors import load_extractor
+from gansmith.metrics.featurecache import real_features
+from gansmith.nn.features.module import ModuleExtractor
 
 from .test_extractors import pictures
 
@@ -129,3 +133,22 @@ def test_stacked_pictures_are_seen_channel_by_channel():
         stacked(garments[0])
     with pytest.raises(ConfigError, match="with the head logits; not: random"):
         load_extractor("stacked:random")
+
+
+def test_features_of_an_own_network_are_taken_anew_each_time(tmp_path: Path) -> None:
+    """Its weights do not tell when its code changes, so nothing of it is cached."""
+
+    class First(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1)[:, :4]
+
+    class Second(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 100 * x.flatten(1)[:, 4:8]
+
+    pixels = torch.randint(0, 256, (6, 8, 8, 3), dtype=torch.uint8)
+    first, second = (ModuleExtractor(net, name="net") for net in (First(), Second()))
+    assert first.digest == second.digest
+    one, other = (real_features([pixels], e, key="the same", folder=tmp_path) for e in (first, second))
+    assert not torch.allclose(one, other)
+    torch.testing.assert_close(other, second(pixels))

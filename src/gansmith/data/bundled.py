@@ -24,7 +24,7 @@ def list_bundled(name: str, split: str | None) -> Listing:
     if short not in FILES:
         known = ", ".join(PREFIX + f for f in FILES)
         raise DataError(f"no bundled data {name!r}; there is: {known}.{did_you_mean(short, FILES)}")
-    refuse_split(None if split == "test" else split, name)
+    refuse_split(split, name)
     with resources.files("gansmith").joinpath("assets", FILES[short]).open("rb") as file:
         archive = np.load(file, allow_pickle=False)
         x, y, classes = archive["x"], archive["y"], archive["classes"]

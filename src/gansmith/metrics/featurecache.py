@@ -63,9 +63,10 @@ def remembered(
 ) -> Iterator[Seen]:
     """What metrics see of pictures, from the cache where it is there, else taken and put there.
 
-    Pixels are not kept, so a pass that needs them takes everything anew; nor are more than `limit` pictures.
+    Pixels are not kept, so a pass that needs them takes everything anew; nor are more than `limit` pictures, nor what
+    an extractor gives whose code may change (`volatile`): its weights do not tell.
     """
-    if key is None or wanted.pixels:
+    if key is None or wanted.pixels or getattr(extractor, "volatile", False):
         yield from counted(look(parts, extractor, wanted, side), side, progress)
         return
     path = (folder or cache_folder() / "features") / f"{_digest(key, extractor, wanted)}.safetensors"

@@ -55,8 +55,8 @@ class DenseGenerator(nn.Module):
         self.shape = (channels, size, size)
 
     def forward(self, z: Float[Tensor, "b latent"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b c h w"]:
-        x: Tensor = self.out(self.body(z, y))
-        return x.unflatten(1, self.shape)
+        x: Tensor = self.out(self.body(z, y)).unflatten(1, self.shape)
+        return x
 
 
 class DenseDiscriminator(nn.Module):

@@ -35,6 +35,8 @@ class ModuleExtractor(nn.Module):
         ConfigError: it took no picture that was tried, or gave something else than features.
     """
 
+    volatile = True  # its code is the user's, and no digest of weights tells when that changes
+
     def __init__(
         self,
         net: nn.Module,
@@ -124,7 +126,7 @@ class StackedExtractor(nn.Module):
             raise ConfigError(
                 f"stacked pictures need a classifier for one channel, with the head logits; not: {one.name}"
             )
-        self.one = one
+        self.one, self.volatile = one, bool(getattr(one, "volatile", False))
         self.name, self.resize, self.digest = f"stacked-{one.name}", str(one.resize), str(one.digest)
         self.dim = 3 * int(one.dim)  # type: ignore[arg-type]
 

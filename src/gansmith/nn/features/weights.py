@@ -28,9 +28,7 @@ def cache_folder() -> Path:
 def weights_folders() -> list[Path]:
     """The folders searched, in order."""
     named = os.environ.get("GANSMITH_WEIGHTS")
-    checkout = Path(__file__).resolve().parents[4]  # src/gansmith/nn/features/weights.py -> the checkout
-    beside = [checkout.parent / "shared" / "data" / "weights"] if (checkout / "pyproject.toml").is_file() else []
-    return [*([Path(named).expanduser()] if named else []), cache_folder() / "weights", *beside]
+    return [*([Path(named).expanduser()] if named else []), cache_folder() / "weights"]
 
 
 def find_weights(name: str, path: str | Path | None = None) -> Path | None:
