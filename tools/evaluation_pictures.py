@@ -31,6 +31,7 @@ from spoilt_garments import (
     constant,
     looks_up,
     mixed_up,
+    moving,
     noisy,
     only,
     others,
@@ -48,6 +49,7 @@ from spoilt_garments import (
 from torch import Tensor
 
 from gansmith.metrics.base import Extractor
+from gansmith.metrics.equivariance import Equivariance
 from gansmith.metrics.extractors import load_extractor
 from gansmith.metrics.judge import judge
 from gansmith.metrics.path_length import PathLength
@@ -293,11 +295,36 @@ def path_length() -> tuple[list[Panel], str]:
     return found, "200 paths, step 1e-4, LPIPS of AlexNet; each panel is one path, read by rows"
 
 
+def equivariance() -> tuple[list[Panel], str]:
+    found = []
+    sets = {"moves": moving("bicubic"), "to whole pixels": moving("nearest"), "texture stays": moving("bicubic", 0.1)}
+    for title, latents in sets.items():
+        said = Equivariance(samples=64).measure(latents)
+        names = {"EQ-T": "eq_t", "EQ-T frac": "eq_t_frac", "EQ-R": "eq_r"}
+        lines = [f"{name} {said[key]:.1f} ± {said[f'{key}_std']:.1f}" for name, key in names.items()]
+        found.append(Panel(title, turning(latents), lines))
+    return found, "dB; 64 pictures, each with a shift and a turn of its own"
+
+
+def turning(latents: Latents) -> Tensor:
+    """One picture, turned further and further."""
+    assert latents.moved is not None
+    angle = torch.linspace(0, torch.pi, COLUMNS * ROWS)
+    turns = torch.eye(3).repeat(len(angle), 1, 1)
+    turns[:, 0, 0], turns[:, 0, 1], turns[:, 1, 0], turns[:, 1, 1] = angle.cos(), -angle.sin(), angle.sin(), angle.cos()
+    return bytes_of(latents.moved(torch.full((len(angle), 1), 0.02), turns))
+
+
 def walk(latents: Latents) -> Tensor:
     """Pictures along one path."""
     a, b = torch.randn(2, DIM, generator=torch.Generator().manual_seed(3))
     t = torch.linspace(0, 1, COLUMNS * ROWS)[:, None]
     x = latents.generate(a + (b - a) * t)
+    return bytes_of(x)
+
+
+def bytes_of(x: Tensor) -> Tensor:
+    """Pictures (n c h w) in [-1, 1] as bytes (n h w c)."""
     return ((x + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
 
 
@@ -341,7 +368,7 @@ PICTURES: Mapping[str, Callable[[], tuple[list[Panel], str]]] = {
     made.__name__: made
     for made in (
         fid, fid_infinity, kid, sfid, class_fid, precision_recall, density_coverage, inception_score, accuracy_score,
-        lpips, ms_ssim, vendi, modes, memorisation, path_length,
+        lpips, ms_ssim, vendi, modes, memorisation, path_length, equivariance,
     )
 }  # fmt: skip
 

@@ -179,3 +179,24 @@ def looks_up() -> Latents:
 def constant() -> Latents:
     picture = garments().pixels[:1].permute(0, 3, 1, 2).float() / 127.5 - 1
     return Latents(DIM, lambda z: picture.expand(len(z), -1, -1, -1))
+
+
+def moving(by: str, sticks: float = 0.0) -> Latents:
+    """A generator that moves one of 64 bags: by `bicubic` interpolation, or to the `nearest` pixel.
+
+    Args:
+        sticks: strength of a texture that stays where it is.
+    """
+    pixels = blurred(only(garments(), BAG), 0.8).pixels[:64].permute(0, 3, 1, 2).float() / 255
+    texture = torch.randn(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(5))
+
+    def moved(z: Tensor, transform: Tensor) -> Tensor:
+        still = pixels[(z[:, 0] * len(pixels)).long()]
+        grid = F.affine_grid(torch.linalg.inv(transform)[:, :2], list(still.shape), align_corners=False)
+        x = F.grid_sample(still, grid, mode=by, align_corners=False)
+        return 2 * x * (1 + sticks * texture) - 1
+
+    def evenly(n: int, dim: int, random: torch.Generator) -> Tensor:
+        return torch.rand(n, dim, generator=random)
+
+    return Latents(1, lambda z: moved(z, torch.eye(3).expand(len(z), 3, 3)), evenly, "line", moved)

@@ -23,6 +23,7 @@ NARROW: dict[str, dict[str, int]] = {
     "lapgan": {"latent": 8, "g_units": 16, "d_units": 16},
     "progan": {"width": 8, "latent": 8, "stable": 16, "fade": 56},  # half of the run ends in the second of three stages
     "stylegan2": {"base": 64, "widest": 8, "latent": 8, "style": 8},
+    "stylegan3": {"base": 64, "widest": 8, "latent": 8, "style": 8, "layers": 4},
     "ctgan": {"width": 16, "pac": 2},
     "medgan": {"latent": 8, "pretrain": 80},
 }

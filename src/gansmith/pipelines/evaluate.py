@@ -17,6 +17,7 @@ from ..metrics import registry
 from ..metrics.base import Extractor, Figure, MeasuredBy, Metric, Seen, which_is_better
 from ..metrics.compare import Comparison
 from ..metrics.compare import compare as compare_pictures
+from ..metrics.equivariance import Equivariance
 from ..metrics.extractors import choose_extractor, load_extractor
 from ..metrics.judge import Hear, judge, lines
 from ..metrics.onepass import HEAD
@@ -34,7 +35,7 @@ from .paths import readable
 from .sides import Pictures
 
 METRICS = ("fid", "kid", "precision_recall", "density_coverage")
-PROBES: Mapping[str, type[Probe]] = {PathLength.name: PathLength}
+PROBES: Mapping[str, type[Probe]] = {probe.name: probe for probe in (Equivariance, PathLength)}
 ALL = "all"
 Wanted: TypeAlias = str | Extractor | torch.nn.Module
 Tell: TypeAlias = Callable[[str, int], None]
@@ -230,7 +231,9 @@ def _fitting(case: Case, metrics: Sequence[str], extractor: Any, away: Pictures 
     have |= ({"labels"} if case.real.classes else set()) | ({"held"} if away else set())
     fits = [name for name in registry.names() if registry.make(name).needs <= have]
     fits = [name for name in fits if _at_hand(case, name, registry.metric_class(name))]
-    probes = [name for name, probe in PROBES.items() if case.make and _at_hand(case, name, probe)]
+    honoured = set(case.make.recipe.honours) if case.make else set()
+    probes = [name for name, probe in PROBES.items() if case.make and honoured >= set(getattr(probe, "wishes", ()))]
+    probes = [name for name in probes if _at_hand(case, name, PROBES[name])]
     return list(dict.fromkeys([*fits, *probes, *(name for name in metrics if name != ALL)]))
 
 

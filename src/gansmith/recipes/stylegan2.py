@@ -29,7 +29,6 @@ from .base import Context, Networks, Phase
 
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 LENGTH, STEP = "path_mean", "path_step"  # buffers of G: the mean of the lengths, and the step up to which it goes
-CENTRE = 1024  # styles whose mean truncation leads to; of many classes 16 for each
 FORGET = 0.99  # share of that mean that a step of path length leaves
 BGC = ADA(brightness=1.0, contrast=1.0, luma=1.0, hue=1.0, saturation=1.0, cutout=0.0)  # blit, geometry, colour
 
@@ -143,10 +142,7 @@ class StyleGAN2(Played):
     def settle(self, nets: Networks, requests: Iterator[Batch], ctx: Context) -> None:
         """Measures the mean style of each class, which truncation leads to."""
         mapping = nets.G.mapping
-        classes = len(mapping.w_avg)
-        y = torch.arange(classes * max(CENTRE // classes, CENTRE // 64), device=ctx.device) % classes
-        ws = mapping(ctx.randn(Batch(y=y), self.latent), y if mapping.labels is not None else None)
-        mapping.w_avg.copy_(ws[:, 0].unflatten(0, (-1, classes)).mean(0))
+        mapping.find_centres(ctx.randn(Batch(y=mapping.watched()), self.latent))
 
     @torch.no_grad()
     def control(self, nets: Networks, figures: Mapping[str, float], ctx: Context) -> None:

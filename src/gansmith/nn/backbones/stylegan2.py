@@ -18,6 +18,7 @@ from ..modulated import SLOPE, Modulated, bias_leaky
 from ..norm import PixelNorm
 from ..resample import BINOMIAL, Downsample2, Resample, Upsample2
 
+CENTRE = 1024  # styles whose mean truncation leads to; of many classes 16 for each
 HALVED = 0.5**0.5  # the sum of two branches keeps its variance
 
 
@@ -94,6 +95,20 @@ class Mapping(nn.Module):
         if truncation is not None:
             w = torch.lerp(self.centre(y).to(w), w, truncation.to(w)[:, None])
         return w[:, None].expand(-1, self.copies, -1)
+
+    def in_turn(self, n: int) -> Int[Tensor, "{n}"]:
+        """`n` labels, every class as often as any other; zeros where there are none."""
+        return torch.arange(n, device=self.w_avg.device) % len(self.w_avg)
+
+    def watched(self) -> Int[Tensor, "n"]:
+        """Labels of the latents by which `find_centres` knows the classes."""
+        return self.in_turn(len(self.w_avg) * max(CENTRE // len(self.w_avg), CENTRE // 64))
+
+    @torch.no_grad()
+    def find_centres(self, z: Float[Tensor, "n latent"]) -> None:
+        """Measures `w_avg`, the means of each class's styles, by latents of the labels `watched`."""
+        ws = self(z, self.watched())[:, 0]
+        self.w_avg.copy_(ws.unflatten(0, (-1, len(self.w_avg))).mean(0))
 
     def centre(self, y: Int[Tensor, "b"] | None) -> Float[Tensor, "#b style"]:
         """The mean style of each label's class."""
