@@ -268,3 +268,12 @@ def test_a_bf16_pass_is_near() -> None:
     wanted = nets.G(z).detach()
     assert float((x.detach().float() - wanted).abs().mean() / wanted.std()) < 0.02
     assert logits.isfinite().all()
+
+
+def test_noise_can_be_left_out() -> None:
+    recipe = replace(TINY, noise=False, mixing=0.0)
+    torch.manual_seed(0)
+    nets, batch = recipe.networks(SPEC), Batch(x=torch.zeros(4, 1, 16, 16))
+    assert nets.G.synthesis.sizes == []
+    assert not any("noise" in name or "strength" in name for name in nets.G.state_dict())
+    torch.testing.assert_close(recipe.fake(nets, batch, Context()), nets.G(Context().randn(batch, 6)))

@@ -52,8 +52,10 @@ class StyleGAN2(Played):
         style: length of w.
         depth: layers of the mapping network, which learn `speed` times as fast as others.
         base: channels are `base` / size, `widest` at most.
+        noise: whether layers add noise for each pixel, of learned strengths; constant at evaluation.
         mixing: share of pictures with the styles of two latents (style mixing).
-        path_length: lambda; 0 for none. `path_every`: on each so-many-th step, that many times as heavy.
+        path_length: lambda; 0 for none. a starts at zero and follows, 0.99 of it left by each such step, once a tick.
+        path_every: path length runs on each so-many-th step, that many times as heavy.
         residual: whether D's blocks have a way past them.
         group: pictures whose standard deviation D sees; 1 for none. Groups do not reach beyond a micro-batch.
         label_depth: layers that a label's vector goes through before D projects onto it.
@@ -66,6 +68,7 @@ class StyleGAN2(Played):
     speed: float = 0.01
     base: int = 32768
     widest: int = 512
+    noise: bool = True
     mixing: float = 0.9
     path_length: float = 2.0
     path_every: int = 4
@@ -86,7 +89,7 @@ class StyleGAN2(Played):
             raise ConfigError("D's deviations would mix real and generated pictures: leave out game.together, or group")
         widths, classes = self.widths(spec.size), len(spec.classes)
         mapping = net.Mapping(self.latent, self.style, 2 * len(widths), self.depth, self.speed, classes)
-        g = net.Generator(mapping, net.Synthesis(widths, spec.channels, self.style))
+        g = net.Generator(mapping, net.Synthesis(widths, spec.channels, self.style, self.noise))
         seen, label = spec.channels * self.game.pac, {"label": self.style, "depth": self.label_depth}
         d = net.Discriminator(widths, seen, classes, residual=self.residual, group=self.group, **label)
         if self.path_length:

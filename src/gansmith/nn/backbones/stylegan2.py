@@ -121,24 +121,27 @@ class StyledLayer(nn.Module):
     Args:
         size: side of the output.
         up: whether the input is half as large.
+        noisy: whether there is noise.
     """
 
     noise: Tensor
 
-    def __init__(self, inputs: int, outputs: int, size: int, style: int, up: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, size: int, style: int, up: bool, noisy: bool = True) -> None:
         super().__init__()
         self.conv = Modulated(inputs, outputs, 3, style, up=up, size=size // 2)
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.strength = nn.Parameter(torch.zeros(()))
-        self.register_buffer("noise", torch.randn(size, size))
+        self.strength = nn.Parameter(torch.zeros(())) if noisy else None
+        if noisy:
+            self.register_buffer("noise", torch.randn(size, size))
 
     def forward(
         self, x: Float[Tensor, "b c h h"], w: Float[Tensor, "b style"], noise: Float[Tensor, "b 1 n n"] | None
     ) -> Float[Tensor, "b d n n"]:
         """With None, the constant noise that was drawn when the layer was made."""
-        y, left = self.conv(x, w)
-        noise = (self.noise[None, None] if noise is None else noise).to(y)
-        return bias_leaky(y, self.bias[:, None, None] + noise * self.strength, left)
+        (y, left), bias = self.conv(x, w), self.bias[:, None, None]
+        if self.strength is not None:
+            bias = bias + (self.noise[None, None] if noise is None else noise).to(y) * self.strength
+        return bias_leaky(y, bias, left)
 
 
 class ToPicture(nn.Module):
@@ -161,26 +164,24 @@ class Synthesis(nn.Module):
         widths: channels at 4, 8, ... pixels.
         channels: of the picture.
         style: length of w.
+        noisy: whether layers take noise.
 
     Attributes:
-        sizes: sides of the noise that the layers take, in order.
+        sizes: sides of the noise that the layers take, in order; none where they take none.
     """
 
-    def __init__(self, widths: Sequence[int], channels: int, style: int) -> None:
+    def __init__(self, widths: Sequence[int], channels: int, style: int, noisy: bool = True) -> None:
         super().__init__()
         self.constant = nn.Parameter(torch.randn(1, widths[0], 4, 4))
         self.layers, self.to_picture = nn.ModuleList(), nn.ModuleList()
-        self.sizes: list[int] = []
-        for i, width in enumerate(widths):
+        sides = [4 * 2**i for i in range(len(widths))]
+        for i, (width, side) in enumerate(zip(widths, sides, strict=True)):
             if i:
-                self._add(StyledLayer(widths[i - 1], width, 4 * 2**i, style, up=True), 4 * 2**i)
-            self._add(StyledLayer(width, width, 4 * 2**i, style, up=False), 4 * 2**i)
+                self.layers.append(StyledLayer(widths[i - 1], width, side, style, True, noisy))
+            self.layers.append(StyledLayer(width, width, side, style, False, noisy))
             self.to_picture.append(ToPicture(width, channels, style))
-        self.enlarge = nn.ModuleList(Upsample2(4 * 2**i) for i in range(len(widths) - 1))
-
-    def _add(self, layer: StyledLayer, size: int) -> None:
-        self.layers.append(layer)
-        self.sizes.append(size)
+        self.enlarge = nn.ModuleList(Upsample2(side) for side in sides[:-1])
+        self.sizes = sorted(sides * 2)[1:] if noisy else []
 
     def forward(
         self, ws: Float[Tensor, "b layers style"], noise: Sequence[Tensor] | None = None
@@ -191,7 +192,7 @@ class Synthesis(nn.Module):
             noise: (b 1 n n) for each n of `sizes`; None for the constant noise of the layers.
         """
         x = self.constant.expand(len(ws), -1, -1, -1)
-        noises = [None] * len(self.layers) if noise is None else noise
+        noises = noise or [None] * len(self.layers)
         picture: Tensor | None = None
         for i, (layer, noise_i) in enumerate(zip(self.layers, noises, strict=True)):
             x = layer(x, ws[:, i], noise_i)
