@@ -1,13 +1,14 @@
-"""`python -m benchmarks [headline overhead inputs startup gpu]`: measures, then writes docs/benchmarks.md."""
+"""`python -m benchmarks [headline modes overhead inputs startup gpu]`: measures, then writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import sys
 
-from . import gpu, headline, inputs, machine, overhead, startup
+from . import gpu, headline, inputs, machine, modes, overhead, startup
 
 SECTIONS = {
     "headline": ("The recipes at equal time", headline),
+    "modes": ("Modes of Gaussians", modes),
     "overhead": ("What the engine costs", overhead),
     "inputs": ("Input", inputs),
     "startup": ("Start-up", startup),
