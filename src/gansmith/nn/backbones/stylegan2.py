@@ -192,7 +192,7 @@ class Synthesis(nn.Module):
             noise: (b 1 n n) for each n of `sizes`; None for the constant noise of the layers.
         """
         x = self.constant.expand(len(ws), -1, -1, -1)
-        noises = noise or [None] * len(self.layers)
+        noises: Sequence[Tensor | None] = noise or [None] * len(self.layers)
         picture: Tensor | None = None
         for i, (layer, noise_i) in enumerate(zip(self.layers, noises, strict=True)):
             x = layer(x, ws[:, i], noise_i)
