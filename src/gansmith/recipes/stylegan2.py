@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -166,9 +166,8 @@ def paper(spec: Spec) -> StyleGAN2:
     size = picture_spec(spec, "stylegan2", SIZES).size
     ada = Augment(kind="ada", target=0.6, over=500_000, ada=BGC)
     if size > 32:
-        made: dict[str, Any] = {"base": 16384 if size < 512 else 32768}
-        lr = 2.5e-3 if size < 1024 else 2e-3
-        return StyleGAN2(game=lazy_r1(gamma_for(size, 32), ada), solver=Solver(lr=lr, beta2=0.99, lazy=True), **made)
+        solver = Solver(lr=2.5e-3 if size < 1024 else 2e-3, beta2=0.99, lazy=True)
+        return StyleGAN2(base=16384 if size < 512 else 32768, game=lazy_r1(gamma_for(size, 32), ada), solver=solver)
     return StyleGAN2(
         depth=2,
         mixing=0.0,

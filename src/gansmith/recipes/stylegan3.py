@@ -29,7 +29,7 @@ from .base import Context, Networks
 
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 MOMENT = "magnitude_samples"  # buffer of G: samples up to which its magnitudes followed
-WATCHED = 32  # pictures by which they follow
+WATCHED = 8  # pictures by which they follow
 
 
 def lazy_r1(gamma: float, **others: Scheduled | Augment) -> Game:
