@@ -242,3 +242,11 @@ def test_a_generator_saved_within_a_fade_makes_pictures_of_that_moment(tmp_path:
     torch.testing.assert_close(gs.load(tmp_path / "packed")(3, seed=5).tensor, made)
     make.nets.G.samples.fill_(136)
     assert not torch.equal(make(3, seed=5).tensor, made)
+
+
+@pytest.mark.parametrize(("samples", "warned"), [(224, True), (225, False)])
+def test_a_run_too_short_to_grow_is_warned_of(samples: int, warned: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (96, 16, 16, 3), dtype=np.uint8)
+    gs.train(pictures, recipe=TINY, size=16, batch=8, samples=samples, dry_run=True)
+    said = "ends at 224 samples, and ProGAN begins with pictures of 16 pixels at 224" in capsys.readouterr().err
+    assert said == warned

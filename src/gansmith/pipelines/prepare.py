@@ -34,7 +34,7 @@ class Prepared:
     Attributes:
         parameters: how many each network has.
         about: what config.yaml keeps besides: where the data are, how they were read, the command line.
-        warnings: what a glance at pictures found, a sentence each.
+        warnings: what a glance at pictures found, and what this run will lack, a sentence each.
     """
 
     source: Source
@@ -85,7 +85,7 @@ def prepare(
     _check_networks(shard, counts)
     check(built, source, train_config)
     check_length(built, train_config)
-    warnings = _warnings(source)
+    warnings = (*_warnings(source), *_too_short(built, source.spec, train_config))
     return Prepared(
         source=source,
         recipe=built,
@@ -106,6 +106,20 @@ def _warnings(source: Source) -> tuple[str, ...]:
     spec = source.spec
     counts = dict(zip(spec.classes, spec.class_counts, strict=True)) if isinstance(spec, ImageSpec) else {}
     return tuple(f"{found}; gansmith inspect shows which" for found in glance(source.pixels, counts))
+
+
+def _too_short(recipe: Recipe, spec: Spec, config: TrainConfig) -> tuple[str, ...]:
+    """Says so where the run ends before any phase works on pictures as large as the data's (see `Phase.sizes`)."""
+    if not isinstance(spec, ImageSpec) or config.samples is None:
+        return ()
+    sizes = [phase.sizes or ((0, spec.size),) for phase in recipe.phases().values()]
+    whole = min((begin for each in sizes for begin, side in each if side >= spec.size), default=0)
+    if whole < config.samples:
+        return ()
+    return (
+        f"the run ends at {config.samples:,} samples, and {type(recipe).__name__} begins with pictures of {spec.size} "
+        f"pixels at {whole:,}; those before are coarse: make it longer (--samples), or let it grow sooner",
+    )
 
 
 def _check_kind(maker: _Maker, seen: Seen) -> None:
