@@ -83,3 +83,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`" Did you mean 'latent'?"`, or an empty string when nothing known is near."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def several(count: int, noun: str) -> str:
+    """`"1 picture"`, `"2,000 pictures"`; the plural of `noun` takes an s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

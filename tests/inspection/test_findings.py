@@ -189,7 +189,7 @@ def test_test_pictures_may_come_from_elsewhere(scenes: Callable[..., Path]) -> N
     ]
     assert found.to_json()["leaks"]["held"][0]["in_data"] == ["8.png"]
     apart = inspect(data, test=scenes("a.png", folder="other", first=50))
-    assert told(apart, "leakage") == [("note", "None of the 1 pictures of other is in the data.")]
+    assert told(apart, "leakage") == [("note", "The picture of other is not in the data.")]
 
 
 def test_the_part_to_look_at_can_be_chosen(faulty: Path) -> None:

@@ -173,3 +173,42 @@ def test_a_hundred_thousand_pictures_take_little_memory(tmp_path: Path) -> None:
     identical, kilobytes = map(int, told.stdout.split())
     assert identical == 10_000
     assert kilobytes < 900_000, resource.getrusage(resource.RUSAGE_CHILDREN)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("16bit", "All pictures are of this kind: 16 bits. They are converted to 8 bits"),
+        ("opaque", "3 (100 %) of the pictures have a channel of transparency that hides nothing. It is dropped."),
+        ("clear", "3 (100 %) of the pictures have transparent parts, which are laid on white."),
+    ],
+)
+def test_what_is_converted_is_told_of_whole_folders_too(cli: Ran, tmp_path: Path, kind: str, text: str) -> None:
+    (tmp_path / "kinds").mkdir()
+    for i in range(3):
+        grey = scene(i, (16, 16)).convert("L")
+        if kind == "16bit":
+            picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+        else:
+            picture = scene(i, (16, 16)).convert("RGBA")
+            picture.putalpha(255 if kind == "opaque" else grey)
+        picture.save(tmp_path / "kinds" / f"{i}.png")
+    code, out, _ = cli("kinds")
+    assert code == 0
+    assert text in " ".join(out.split())
+
+
+def test_one_picture_is_one(cli: Ran, scenes: Callable[..., Path]) -> None:
+    scenes("a/only.png", "b/other.png", folder="one")
+    scenes("only.png", folder="test", first=7)
+    _, out, _ = cli("one", "--test", "test")
+    out = " ".join(out.split())
+    assert "Each of the 2 classes holds 1 picture." in out
+    assert "The picture of test is not in the data." in out
+    scenes("only.png", folder="single")
+    _, out, _ = cli("single")
+    out = " ".join(out.split())
+    assert out.startswith("1 picture of single")
+    assert "1 distinct picture is few: D learns it by heart." in out
+    assert "1 picture is too few to tell" in out
+    assert "1 pictures" not in out

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import GansmithError
+from ..errors import GansmithError, several
 from .options import debug
 from .show import say, table
 
@@ -48,7 +48,7 @@ def command(
     page = out or Path(f"{Path(title_of(data).removeprefix('bundled:')).stem or 'data'}-inspect.html")
     with progress() as advance:
         found = inspect(data, test=test, split=split, out=page, progress=advance, command=shlex.join(line()))
-    say(f"{len(found.seen.own):,} pictures of {found.title}\n")
+    say(f"{several(len(found.seen.own), 'picture')} of {found.title}\n")
     lines = [(f.level, f"{f.text} {f.advice}".rstrip()) for f in found.findings]
     table(lines)
     say(f"\nwrote {found.written}, and {found.written.with_suffix('.json') if found.written else ''}")

@@ -40,6 +40,7 @@ FACTS = {
     "cmyk": "{n} converted from CMYK to RGB",
     "palette": "{n} with a palette converted to their colours",
     "on_white": "{n} with transparency laid on white",
+    "opaque": "{n} with a transparency that hides nothing: it was dropped",
     "to_grey": "{n} in colour made grey",
     "cropped": "{n} not square: the centre was kept",
     "shrunk": "{n} shrunk (Lanczos)",
@@ -206,6 +207,7 @@ def _to_mode(picture: Picture, channels: int | None, facts: list[str]) -> Pictur
 def _on_white(picture: Picture, facts: list[str]) -> Picture:
     rgba = picture.convert("RGBA")
     if np.asarray(rgba)[:, :, 3].min() == 255:
+        facts.append("opaque")
         return rgba.convert("RGB")
     facts.append("on_white")
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from ...errors import several
 from ..build import TOLERATED
 from .look import Look
 
@@ -52,6 +53,10 @@ def share(count: int, of: int) -> str:
     return f"{count:,} ({percent:.{0 if percent >= 10 else 2}{'f' if percent >= 10 else 'g'}} %)"
 
 
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
 def _graded(count: int, of: int) -> Level:
     return "warning" if count >= WORTH_A_WARNING * of else "note"
 
@@ -80,7 +85,8 @@ def _leakage(seen: Look) -> Iterator[Finding]:
             text = f"{share(len(alike), count)} of the pictures of {part.name} look like pictures of the data."
             yield Finding("leakage", _graded(len(alike), count), text, advice)
         if not equal and not alike:
-            yield Finding("leakage", "note", f"None of the {count:,} pictures of {part.name} is in the data.")
+            text = f"None of the {count:,} pictures of {part.name}" if count > 1 else f"The picture of {part.name}"
+            yield Finding("leakage", "note", f"{text} is {'' if count > 1 else 'not '}in the data.")
 
 
 def _duplicates(seen: Look) -> Iterator[Finding]:
@@ -97,8 +103,8 @@ def _duplicates(seen: Look) -> Iterator[Finding]:
 
 def _conflicts(seen: Look) -> Iterator[Finding]:
     if seen.conflicts:
-        names = " and ".join(seen.survey.name(i) for i in seen.conflicts[0][:2])
-        text = f"{len(seen.conflicts):,} pictures are there under several labels, such as {names}."
+        names, n = " and ".join(seen.survey.name(i) for i in seen.conflicts[0][:2]), len(seen.conflicts)
+        text = f"{several(n, 'picture')} {_are(n)} there under several labels, such as {names}."
         yield Finding("labels", "warning", text, "Decide which label is right.")
     if seen.unlabelled:
         text = f"{share(seen.unlabelled, len(seen.own))} of the pictures have a label that is none of the classes."
@@ -115,13 +121,14 @@ def _near_constant(seen: Look) -> Iterator[Finding]:
 def _balance(seen: Look) -> Iterator[Finding]:
     counts = {name: c for name, c in seen.class_counts.items() if c}
     if empty := len(seen.class_counts) - len(counts):
-        yield Finding("balance", "note", f"{empty} of the {len(seen.class_counts)} classes have no picture here.")
+        have = "has" if empty == 1 else "have"
+        yield Finding("balance", "note", f"{empty} of the {len(seen.class_counts)} classes {have} no picture here.")
     if len(counts) < 2:
         return
     least, most = min(counts, key=lambda k: counts[k]), max(counts, key=lambda k: counts[k])
     ratio = counts[most] / counts[least]
     if ratio == 1:
-        yield Finding("balance", "note", f"Each of the {len(counts)} classes holds {counts[most]:,} pictures.")
+        yield Finding("balance", "note", f"Each of the {len(counts)} classes holds {several(counts[most], 'picture')}.")
         return
     text = f"The {len(counts)} classes hold from {counts[least]:,} ({least}) to {counts[most]:,} ({most}) pictures"
     if ratio < 1.5:
@@ -161,12 +168,16 @@ def _channels(seen: Look) -> Iterator[Finding]:
         yield Finding("channels", _graded(min(colour, n - colour), n), text, advice)
     kinds = {"cmyk": "CMYK", "16bit": "16 bits", "float": "floating point", "palette": "a palette"}
     for fact, kind in kinds.items():
-        if facts[fact] and facts[fact] < n:
+        if facts[fact]:
             text = f"{share(facts[fact], n)} of the pictures are of another kind than the rest: {kind}."
+            text = f"All pictures are of this kind: {kind}." if facts[fact] == n else text
             yield Finding("channels", "note", text, "They are converted to 8 bits of grey or RGB.")
     if facts["on_white"]:
         text = f"{share(facts['on_white'], n)} of the pictures have transparent parts, which are laid on white."
         yield Finding("channels", "note", text)
+    if facts["opaque"]:
+        text = f"{share(facts['opaque'], n)} of the pictures have a channel of transparency that hides nothing."
+        yield Finding("channels", "note", text, "It is dropped.")
 
 
 def _values(seen: Look) -> Iterator[Finding]:
@@ -186,7 +197,8 @@ def _values(seen: Look) -> Iterator[Finding]:
 def _outliers(seen: Look) -> Iterator[Finding]:
     n = len(seen.own)
     if seen.strange is None:
-        yield Finding("outliers", "note", f"{n} pictures are too few to tell which of them are out of place.")
+        text = f"{several(n, 'picture')} {_are(n)} too few to tell which of them are out of place."
+        yield Finding("outliers", "note", text)
     elif seen.outliers:
         text = f"{share(len(seen.outliers), n)} of the pictures are far from all others, such as "
         yield Finding(
@@ -197,7 +209,8 @@ def _outliers(seen: Look) -> Iterator[Finding]:
 def _amount(seen: Look) -> Iterator[Finding]:
     if (n := len(seen.own) - seen.identical) < FEW:
         advice = "Start from a model of similar pictures (--from), or train with --mirror if they may be mirrored."
-        yield Finding("amount", "warning", f"{n:,} distinct pictures are few: D learns them by heart.", advice)
+        text = f"{several(n, 'distinct picture')} {_are(n)} few: D learns {'it' if n == 1 else 'them'} by heart."
+        yield Finding("amount", "warning", text, advice)
 
 
 CHECKS: tuple[Callable[[Look], Iterator[Finding]], ...] = (

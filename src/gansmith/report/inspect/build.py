@@ -11,7 +11,7 @@ from ... import __version__
 from ...config import write_text
 from ...data.inspect.findings import Finding
 from ...data.inspect.look import Look
-from ...errors import DataError
+from ...errors import DataError, several
 from ..pictures import spread
 from . import plots
 from .thumbnails import Thumbnails
@@ -135,7 +135,7 @@ def _facts(seen: Look, summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("size that suits", f"{seen.side} x {seen.side}"),
         ("colour", kinds),
         ("values", f"{summary['lowest']} to {summary['highest']}"),
-        *((part.name, f"{len(seen.survey.of(i)):,} pictures") for i, part in enumerate(seen.survey.parts) if i),
+        *((part.name, several(len(seen.survey.of(i)), "picture")) for i, part in enumerate(seen.survey.parts) if i),
     ]
     return [(label, value) for label, value in told if value]
 
