@@ -84,15 +84,17 @@ def test_json_and_csv(runs: list[Path], tmp_path: Path) -> None:
     assert [run["facts"]["seed"] for run in told["runs"]] == ["4", "5", "6"]
     assert told["not_comparable"] == ["KD"]
     rows = list(csv.DictReader(write_comparison(runs, tmp_path / "c.csv").read_text().splitlines()))
-    assert len(rows) == 8
+    assert sum(row["kind"] == "evaluation" for row in rows) == 8
+    assert {row["figure"] for row in rows if row["kind"] == "logged"} == {"FD-fashion-quick"}
     assert (rows[0]["figure"], rows[0]["low"], rows[0]["high"]) == ("FD", "9.0", "11.0")
 
 
 def test_one_run_alone(runs: list[Path], tmp_path: Path) -> None:
     rows = list(csv.DictReader(write_comparison(runs[:1], tmp_path / "c.csv").read_text().splitlines()))
-    assert [row["figure"] for row in rows] == ["FD", "precision", "recall", "KD"]
+    assert [row["figure"] for row in rows][:4] == ["FD", "precision", "recall", "KD"]
     assert {row["run"] for row in rows} == {"run"}
-    assert list(rows[0].values()) == ["run", "FD", "10.0", "", "9.0", "11.0", "", BY]
+    told = [rows[0][name] for name in ("run", "figure", "value", "spread", "low", "high", "floor", "protocol", "kind")]
+    assert told == ["run", "FD", "10.0", "", "9.0", "11.0", "", BY, "evaluation"]
     told = json.loads(write_comparison(runs[:1], tmp_path / "c.json").read_text())
     assert [f["name"] for f in told["runs"][0]["figures"]] == ["FD", "precision", "recall", "KD"]
     assert told["compared"] == told["not_comparable"] == [], "there is nothing to compare it with"

@@ -130,7 +130,7 @@ def test_the_python_of_the_page_on_evaluation_runs(tmp_path: Path) -> None:
     first, metric, its_test = blocks(ROOT / "docs" / "evaluation.md", "python")
     done = subprocess.run([sys.executable, "-c", first], cwd=tmp_path, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
-    assert "FD-random(n_real=40, n_fake=40, split=train" in done.stdout
+    assert "FD-random(n_real=40, n_fake=40, split=all, pictures=32x32x1" in done.stdout
     assert "KD too few samples to tell" in done.stdout
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "contrast.py").write_text(metric, encoding="utf-8")

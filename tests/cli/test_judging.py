@@ -101,12 +101,14 @@ def test_only_a_recipe_that_heeds_classes_is_judged_by_them(runs: dict[str, Path
 
 
 def test_what_a_run_is_told_about_its_split_and_its_best(runs: dict[str, Path]) -> None:
-    found = evaluate(runs["gan"], fashion(600), extractor="random", n=64, metrics=["fid"])
+    data = (fashion(600), np.arange(600) % 10)
+    found = evaluate(runs["gan"], data, extractor="random", n=64, metrics=["fid"])
     assert any("trained on" in remark for remark in found.remarks)
+    assert "split=train" in str(found)
     (runs["gan"] / "best").mkdir()
     best = json.dumps({"name": "FD-random-quick", "value": 1.0, "samples": 640, "searched": 7})
     (runs["gan"] / "best" / "score.json").write_text(best)
-    found = evaluate(runs["gan"], fashion(600), extractor="random", n=64, metrics=["fid"])
+    found = evaluate(runs["gan"], data, extractor="random", n=64, metrics=["fid"])
     assert any("best of 7 by FD-random-quick" in remark for remark in found.remarks)
 
 
@@ -130,7 +132,11 @@ def test_the_commands(sets: dict[str, Path], tmp_path: Path, cli: Cli) -> None:
     cli("evaluate", sets["good"], *common, "--out", tmp_path / "f.pdf").refused(".json or .csv")
     told = cli("compare", sets["good"], sets["bad"], *common, "--out", tmp_path / "c.json")
     assert "KD: A is better" in told.out
-    assert {row["verdict"] for row in json.loads((tmp_path / "c.json").read_text())} >= {"A is better"}
+    assert "A: FD-infinity-fashion of 80 pictures extrapolates" in told.err
+    assert "features by fashion, as asked" in told.out
+    kept = json.loads((tmp_path / "c.json").read_text())
+    assert {row["verdict"] for row in kept["figures"]} == {"A is better", "too few samples to tell"}
+    assert any("FD-infinity" in said for said in kept["remarks"])
     listed = cli("metrics").out
     assert all(name in listed for name in ("fid_infinity", "memorisation", "path_length"))
 

@@ -6,6 +6,9 @@ pictures ranks B first.
 
 from __future__ import annotations
 
+import json
+import math
+
 import pytest
 import torch
 
@@ -100,3 +103,39 @@ def test_metrics_that_cannot_be_compared_say_which_can():
     for name in ("sfid", "class_fid"):
         with pytest.raises(ConfigError, match=rf"cannot be compared by {name}: .*fid_infinity"):
             compare([], [], [], Mean(), (name,))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pictures_too_few_for_the_bias_to_be_known_tell_nothing(seed):
+    found = compared(200, 200, 30 * seed)
+    assert math.isinf(found.doubt)
+    assert found.verdict == "too few samples to tell"
+    assert "a bias of unknown size" in str(found)
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["doubt"] is None
+    assert math.isfinite(compared(600, 600, 30 * seed).doubt)
+
+
+def test_metrics_of_pixels_are_compared_beside_the_real_pictures():
+    real, a = pictures(300), pictures(200, seed=1)
+    (found,) = compare([real], a.split(64), [a[:1].expand(150, -1, -1, -1)], Mean(), ("ms_ssim",))
+    assert (found.name, found.verdict, found.b) == ("ms_ssim", "B is higher", 1)
+    assert found.higher is None
+    assert 0 < found.real < found.b
+    assert "real pictures" in str(found)
+    assert "pixels(n_real=300, n_fake=150, split=train, pictures=32x32x1" in str(found.protocol)
+    alike = compare([real], [a], [pictures(200, seed=2)], Mean(), ("ms_ssim",))[0]
+    low, high = alike.difference
+    assert low < 0 < high
+    assert alike.verdict == "too few samples to tell"
+    wide = compare([real], [a], [pictures(200, seed=2)], Mean(), ("ms_ssim",), settings={"ms_ssim": {"pairs": 20}})[0]
+    assert wide.difference[1] - wide.difference[0] > 1.5 * (high - low), "fewer pairs tell less"
+
+
+def test_what_is_biased_or_odd_is_said_of_each_model():
+    real, said = pictures(300), list[str]()
+    compare([real], [real[:90]], [real[:1].expand(80, -1, -1, -1)], Mean(), ("precision_recall",), warn=said.append)
+    assert any(text.startswith("A: precision-mean and recall do not compare") for text in said)
+    assert any(text.startswith("B: the features that mean took of all 80 fake pictures are equal") for text in said)
+    assert not any("same pictures" in text for text in said)
+    compare([real], [real[:90]], [real[:90]], Mean(), ("precision_recall",), warn=said.append)
+    assert any(text.startswith("A and B are the same pictures") for text in said)

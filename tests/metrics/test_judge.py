@@ -14,6 +14,8 @@ from gansmith.metrics.judge import FewPictures, QuickJudge, judge, lines, real_f
 
 from .test_extractors import Mean, fashion, pictures  # noqa: F401 (a fixture)
 
+pytestmark = pytest.mark.filterwarnings("ignore::gansmith.metrics.judge.FewPictures")
+
 REAL, FAKE = pictures(300), pictures(200, seed=1)
 FEW = {"kid": {"subsets": 10, "subset_size": 100}}
 
@@ -149,7 +151,7 @@ def test_every_figure_has_an_interval_around_it_and_a_floor(judged):
         low, high = figure.interval
         assert low <= figure.value <= high
         assert figure.floor == next(f.value for f in judged if f.name == f"{figure.name}-floor")
-        assert f"[{low:.4g}, {high:.4g}] (floor {figure.floor:.4g})" in str(figure)
+        assert f"[{low:.4g}, {high:.4g}] (floor {figure.floor:.4g} of two halves" in str(figure)
         assert figure.to_json()["interval"] == [low, high]
     assert judged[0].interval[0] >= 0
     assert judged[4].interval[1] <= 1

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from .judging import progress, settings, sides
+from .judging import EXTRACTORS, progress, settings, sides
 from .options import debug, from_file
-from .show import say
+from .show import say, warn
 
 METRICS = ("fid", "kid", "precision_recall")
 
@@ -20,7 +20,7 @@ METRICS = ("fid", "kid", "precision_recall")
 @click.argument("b", type=click.Path(path_type=Path))
 @click.option("--data", help="The real pictures.  [default: those that A was trained on]")
 @click.option("--metric", "metrics", multiple=True, help=f"May be repeated.  [default: {', '.join(METRICS)}]")
-@click.option("--extractor", help="What takes the features.  [default: the best at hand]")
+@click.option("--extractor", help=f"{EXTRACTORS}  [default: the best at hand]")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the comparison here, too, as JSON.")
 @sides
 @from_file
@@ -37,7 +37,8 @@ def command(
     """Say which of A and B makes the better pictures: runs, packed models, or folders of pictures of any origin.
 
     Both are judged against the same real pictures, and the difference is resampled with these shared; when it is no
-    larger than noise, the answer is "too few samples to tell". A Fréchet distance is compared without its bias.
+    larger than noise, the answer is "too few samples to tell". A Fréchet distance is compared without its bias; of so
+    few pictures that this bias is not known, it tells nothing.
 
     \b
     gansmith compare runs/a runs/b
@@ -48,17 +49,19 @@ def command(
 
     if out is not None and out.exists():
         raise UserError(f"{out} is there already, and nothing is overwritten; choose another name for --out")
-    with progress(common["number"]) as advance:
+    with progress(common["number"]) as bars:
         found = compare(
-            a, b, data, metrics=metrics or METRICS, extractor=extractor, progress=advance, **settings(**common)
+            a, b, data, metrics=metrics or METRICS, extractor=extractor, progress=bars.side, **settings(**common)
         )
-    say(f"A is {a}\nB is {b}\n")
+    for remark in found.remarks:
+        warn(remark)
+    say(f"A is {a}\nB is {b}\n{found.extractor}\n")
     for row in found:
-        say(f"{row.name}: {row.verdict}")
-        say(f"    A {row.a:.4g}, B {row.b:.4g}, A - B within [{row.difference[0]:.4g}, {row.difference[1]:.4g}]")
-        say(f"    {row.protocol}")
+        say(f"{row.name}: {row.verdict}\n    {row.told()}\n    {row.protocol}")
     if out is not None:
         from ..config import write_text
 
-        write_text(out, json.dumps([row.to_json() for row in found], indent=1, ensure_ascii=False) + "\n")
+        figures = [row.to_json() for row in found]
+        told = {"a": str(a), "b": str(b), "figures": figures, "remarks": list(found.remarks)}
+        write_text(out, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
         say(f"\nwrote {out}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .judging import export, progress, refuse, settings, sides, tell
+from .judging import EXTRACTORS, export, progress, refuse, settings, sides, tell
 from .options import debug, from_file
 from .show import say
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--data", help="The real data.  [default: those that the run was trained on]")
 @click.option("--metric", "metrics", multiple=True, help="See `gansmith metrics`; may be repeated; or `all`.")
-@click.option("--extractor", multiple=True, help="inception, fashion, random, timm:NAME, dinov2:NAME; may be repeated.")
+@click.option("--extractor", multiple=True, help=f"{EXTRACTORS} May be repeated.  [default: the best at hand]")
 @click.option("--held", help="Real pictures that training never saw.  [default: the data's test split]")
 @sides
 @click.option("--test", help="Tables: real rows that were never trained on.  [default: those that the run held out]")
@@ -56,18 +56,20 @@ def command(
         return
     if test or target:
         raise click.UsageError("--test and --target are for tables; these are pictures")
-    from ..pipelines.evaluate import METRICS, evaluate
+    from ..pipelines.asked import METRICS
+    from ..pipelines.evaluate import evaluate
 
     if out is not None:
         refuse(out)
-    with progress(common["number"]) as advance:
+    with progress(common["number"]) as bars:
         found = evaluate(
             run,
             data,
             metrics=metrics or METRICS,
             extractor=list(extractor) or None,
             held=held,
-            progress=advance,
+            progress=bars.side,
+            working=bars.working,
             **settings(**common),
         )
     tell(found)

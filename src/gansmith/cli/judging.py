@@ -13,11 +13,17 @@ from .options import COUNT
 from .show import say, warn
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from ..metrics.base import Figure
     from ..pipelines.evaluate import Evaluation
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXPORTS = (".json", ".csv")
+EXTRACTORS = (
+    "inception, inception:clean (resizes as clean-fid), fashion, random, stacked:NAME (each channel alone), "
+    "timm:NAME, dinov2:NAME, or a network of your own, FILE.py:NAME."
+)
 
 
 def sides(command: F) -> F:
@@ -29,7 +35,9 @@ def sides(command: F) -> F:
         click.option("--size", type=COUNT, help="Bring folders whose pictures differ in size to this side, in pixels."),
         click.option("--seed", type=int, default=0, show_default=True, help="Of the generated pictures."),
         click.option("--split", help="Which part of the data is the real side: train, test, all."),
-        click.option("-n", "--number", type=COUNT, default=10_000, show_default=True, help="Pictures of each side."),
+        click.option(
+            "-n", "--number", type=COUNT, default=10_000, show_default=True, help="Pictures of each side, at most."
+        ),
     ):
         command = option(command)
     return command
@@ -57,7 +65,8 @@ def beside(figure: Figure) -> str:
     """The value of a figure and all that tells how far to trust it."""
     spread = "" if figure.spread is None else f" ± {figure.spread:.3g}"
     interval = "" if figure.interval is None else f"  [{figure.interval[0]:.4g}, {figure.interval[1]:.4g}]"
-    floor = "" if figure.floor is None else f"  real against real: {figure.floor:.4g}"
+    of = f" ({figure.floor_of})" if figure.floor_of else ""
+    floor = "" if figure.floor is None else f"  real against real: {figure.floor:.4g}{of}"
     return f"{figure.value:.4g}{spread}{interval}{floor}"
 
 
@@ -99,19 +108,35 @@ def export(figures: Sequence[Figure], path: Path) -> Path:
     return path
 
 
+class Bars:
+    """A bar for each thing that is being done.
+
+    Args:
+        bar: draws them.
+        number: of the pictures of a side.
+    """
+
+    def __init__(self, bar: Progress, number: int) -> None:
+        self._bar, self._number = bar, number
+        self._tasks: dict[str, TaskID] = {}
+
+    def side(self, name: str, done: int) -> None:
+        """So many pictures of a side are done."""
+        self.working(f"{name} pictures", done, self._number)
+
+    def working(self, what: str, done: int, of: int) -> None:
+        """So much of something is done."""
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=of)
+        self._bar.update(self._tasks[what], completed=done)
+
+
 @contextmanager
-def progress(number: int) -> Iterator[Callable[[str, int], None]]:
-    """A bar for each side on stderr, if that is a terminal."""
+def progress(number: int) -> Iterator[Bars]:
+    """Bars on stderr, if that is a terminal."""
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def advance(side: str, done: int) -> None:
-            if side not in tasks:
-                tasks[side] = bar.add_task(f"{side} pictures", total=number)
-            bar.update(tasks[side], completed=done)
-
-        yield advance
+        yield Bars(bar, number)

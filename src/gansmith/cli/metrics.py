@@ -7,21 +7,13 @@ import click
 from .options import debug
 from .show import say, table
 
-NEEDS = {
-    "labels": "classes on both sides",
-    "held": "pictures that training never saw (--held)",
-    "head:logits": "an extractor with class scores",
-    "head:spatial": "an extractor with spatial features (inception)",
-    "generator": "the generator itself",
-}
-
 
 @click.command("metrics", short_help="List what pictures can be judged by.")
 @debug
 def command() -> None:
     """List the metrics of `gansmith evaluate --metric NAME`, and what each needs. For tables there is no choice."""
     from ..metrics import registry
-    from ..pipelines.evaluate import METRICS, PROBES
+    from ..pipelines.asked import METRICS, NEEDS, PROBES
 
     rows = [(name, registry.metric_class(name).__doc__, registry.make(name).needs) for name in registry.names()]
     rows += [(name, probe.__doc__, frozenset({"generator"})) for name, probe in PROBES.items()]

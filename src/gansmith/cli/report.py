@@ -15,13 +15,15 @@ from .show import say
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Where to write it; of several runs .json and .csv, too.  [default: RUN/report.html, or comparison.html]",
+    help="Where to write it; as .json or .csv, the figures alone.  [default: RUN/report.html, or comparison.html]",
 )
 @debug
 def command(runs: tuple[Path, ...], out: Path | None) -> None:
     """Write the report of a run: one HTML file that needs no other. Of several runs: a page with all side by side.
 
-    It works on a run that is still going on, too.
+    It works on a run that is still going on, too. CSV holds a row for each figure: the newest of each protocol, those
+    of earlier judgements, those logged during training, and those of single classes (column `kind`). JSON holds these,
+    the facts and the curves.
 
     \b
     gansmith report runs/a

@@ -18,6 +18,7 @@ Side = Literal["real", "fake", "held"]
 Reduction = Literal["sum", "cat"]
 Better = Literal["low", "high"]
 Gather = Callable[[Tensor], list[Tensor]]
+Working = Callable[[str, int, int], None]  # what is being done, how much of it is done, and of how much
 M = TypeVar("M", bound="Metric")
 
 
@@ -26,7 +27,9 @@ class Extractor(Protocol):
     """A frozen network that turns uint8 pictures into features.
 
     One whose pass yields more than its main output also has `heads: tuple[str, ...]`, the names of the further outputs,
-    and `look(pixels, heads) -> (features, {head: values})`. Known names are `logits` (b classes) and `spatial` (b m).
+    and `look(pixels, heads) -> (features, {head: values})`. Known names are `logits` (b classes) and `spatial` (b m);
+    `classes: tuple[str, ...]`, where it is there, names those of the logits; `lacking: Mapping[str, str]` says where a
+    head is to be had that is not at hand.
     One that can run in other precisions has `dtype: str`, `f32` or `bf16`.
 
     Attributes:
@@ -79,6 +82,9 @@ class MeasuredBy:
         split: the part of the data that they were compared with.
         dtype: of the features.
         detail: the metric's own settings, e.g. `k=3`.
+        pictures: size and channels of what was judged, `32x32x1`.
+
+    What is empty is left out: a probe has neither pictures of the data nor a split, a metric of pixels no weights.
     """
 
     extractor: str
@@ -89,21 +95,27 @@ class MeasuredBy:
     split: str
     dtype: str = "f32"
     detail: str = ""
+    pictures: str = ""
 
     @classmethod
     def of(
-        cls: type[MeasuredBy], extractor: Extractor, n_real: int, n_fake: int, split: str, detail: str = ""
+        cls: type[MeasuredBy],
+        extractor: Extractor,
+        n_real: int,
+        n_fake: int,
+        split: str,
+        detail: str = "",
+        pictures: str = "",
     ) -> MeasuredBy:
         """The protocol of an extractor's features."""
         e = extractor
-        return cls(e.name, e.resize, e.digest, n_real, n_fake, split, dtype_of(e), detail)
+        return cls(e.name, e.resize, e.digest, n_real, n_fake, split, dtype_of(e), detail, pictures)
 
     def __str__(self) -> str:
-        detail = f"{self.detail}, " if self.detail else ""
-        return (
-            f"{self.extractor}(n_real={self.n_real}, n_fake={self.n_fake}, split={self.split}, "
-            f"resize={self.resize}, {detail}{self.dtype}, weights={self.digest})"
-        )
+        counts = f"n_real={self.n_real}, n_fake={self.n_fake}, split={self.split}" if self.split else ""
+        told = [counts, *(f"{name}={v}" for name, v in (("pictures", self.pictures), ("resize", self.resize)) if v)]
+        told += [self.detail, self.dtype, f"weights={self.digest}" if self.digest else ""]
+        return f"{self.extractor}({', '.join(part for part in told if part)})"
 
 
 @dataclass(frozen=True)
@@ -118,6 +130,7 @@ class Figure:
         interval: where 95 % of resamples fall; None where the metric knows none.
         floor: the same figure of real pictures against real ones; its protocol stands in a figure of its own.
         better: whether `low` or `high` is better; None where neither is, and it is read beside that of real pictures.
+        floor_of: what the floor was taken of, where that is not as many pictures as the figure rests on.
     """
 
     name: str
@@ -127,12 +140,14 @@ class Figure:
     interval: tuple[float, float] | None = None
     floor: float | None = None
     better: Better | None = None
+    floor_of: str = ""
 
     def told(self) -> str:
         """The value, and what stands beside it."""
         spread = "" if self.spread is None else f" ± {self.spread:.4g}"
         interval = "" if self.interval is None else f" [{self.interval[0]:.4g}, {self.interval[1]:.4g}]"
-        floor = "" if self.floor is None else f" (floor {self.floor:.4g})"
+        of = f" of {self.floor_of}" if self.floor_of else ""
+        floor = "" if self.floor is None else f" (floor {self.floor:.4g}{of})"
         return f"{self.value:.4g}{spread}{interval}{floor}"
 
     def __str__(self) -> str:
@@ -141,7 +156,7 @@ class Figure:
     def to_json(self) -> dict[str, Any]:
         found = {"name": self.name, "value": self.value, "spread": self.spread, "protocol": str(self.protocol)}
         more = {"interval": self.interval and list(self.interval), "floor": self.floor, "better": self.better}
-        return found | more
+        return found | more | ({"floor_of": self.floor_of} if self.floor_of else {})
 
 
 def dtype_of(extractor: Extractor) -> str:
@@ -170,13 +185,20 @@ class Metric(Protocol):
             each picture of the sample moves the figure, (n,), mean 0. The figure of a resample is, to first order, the
             figure plus the mean influences of what was drawn. Intervals and paired comparisons come of them.
         `remarks() -> dict[str, str]`: of a figure, what must be said of its bias, as the rest of a sentence.
-        `doubt() -> dict[str, float]`: what a figure may be wrong by, with its sign, beyond its spread.
+        `doubt() -> dict[str, float]`: what a figure may be wrong by, with its sign, beyond its spread; infinite where
+            nothing is known of that.
         `bounds: ClassVar[Mapping[str, tuple[float, float]]]`: of a figure, its least and its largest value.
         `compared_as: ClassVar[str]`: the metric by which two models are compared in its stead, as its own bias differs
             between models; empty where there is none.
         `higher: ClassVar[frozenset[str]]`: figures that are better when higher; all others are better when lower.
+        `unranked: ClassVar[frozenset[str]]`: figures of which neither is better, read beside that of real pictures.
         `titles: ClassVar[Mapping[str, tuple[str, str]]]`: how a figure is printed when Inception's published weights
             took the features, and when anything else did: `{"fid": ("FID", "FD")}`.
+        `uses: ClassVar[frozenset[str]]`: of `labels`: what it takes in where there is some, and does without.
+        `rests_on() -> dict[str, tuple[int, int]]`: of a figure, how many real pictures and how many fakes it rests on,
+            where these are not all.
+        `working: Working | None`: told how far `compute` is; for those that take long.
+        `prepare() -> None`: looks whether all that it needs is on this machine, weights above all.
 
     Attributes:
         name: as the user asks for it; equal to the module's.

@@ -18,6 +18,7 @@ from .base import Side
 
 RESAMPLES = 1000
 BLOCK = 1 << 22  # rows drawn at once
+SHARE = (0.0, 1.0)  # bounds of a share
 
 
 def resampled(
@@ -51,9 +52,23 @@ def _means(values: Tensor, times: int, random: torch.Generator) -> Tensor:
 
 
 def interval(
-    value: float, moved: Tensor, bounds: tuple[float, float] | None = None, *, level: float = 0.95
+    value: float, moved: Tensor, bounds: tuple[float, float] | None = None, *, level: float = 0.95, of: int = 0
 ) -> tuple[float, float]:
-    """The interval that holds `level` of the resamples of a figure, cut at the bounds of its range."""
+    """The interval that holds `level` of the resamples of a figure, cut at the bounds of its range.
+
+    A share of 0 or 1 that no resample moves is not certain for that: where none of n pictures counts, as many as
+    1 - (1 - level)^(1/n) of all may (about 3/n, the rule of three: Hanley & Lippman-Hand 1983).
+
+    Args:
+        value: of the figure.
+        moved: by how much each resample moves it.
+        bounds: its least and its largest value; a share has (0, 1).
+        level: what the interval is to hold.
+        of: pictures that a share is of.
+    """
+    if of and bounds == SHARE and value in SHARE and not bool(moved.any()):
+        room = 1 - (1 - level) ** (1 / of)
+        return (0.0, room) if value == 0 else (1 - room, 1.0)
     tail, (least, most) = (1 - level) / 2, bounds or (-math.inf, math.inf)
     low, high = torch.quantile(moved, torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
     return max(least, value + low), min(most, value + high)

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import ConfigError, DataError
+from .base import Working
 from .probes import Latents
 
 LOBES = 3  # of the Lanczos window
@@ -53,6 +54,7 @@ class Equivariance:
         if samples < 2:
             raise ConfigError(f"equivariance needs at least 2 samples, for its spread; not: {samples}")
         self.samples, self.batch = samples, batch
+        self.working: Working | None = None
 
     @torch.no_grad()
     def measure(self, latents: Latents, *, seed: int = 0) -> dict[str, float]:
@@ -73,6 +75,8 @@ class Equivariance:
             for name, (draw, compare) in KINDS.items():
                 a, b, seen = compare(still, partial(latents.moved, z), draw(len(z), still.shape[-1], random))
                 errors.setdefault(name, []).append(mean_square(checked(a) - b, seen).cpu())
+            if self.working is not None:
+                self.working("latents moved", start + len(z), self.samples)
         found = {}
         for name, values in errors.items():
             found[name], found[f"{name}_std"] = decibels(torch.cat(values))

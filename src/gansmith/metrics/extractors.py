@@ -32,17 +32,23 @@ BUILDERS: Mapping[str, tuple[Callable[..., Extractor], tuple[str, ...]]] = {
 }
 
 
+def _inception(resize: str, **settings: Any) -> Extractor:
+    return InceptionExtractor(resize=resize, **settings)
+
+
 def _stacked(one: str, **settings: Any) -> Extractor:
     return StackedExtractor(load_extractor(one, **settings))  # type: ignore[arg-type]
 
 
 # Families, FAMILY:NAME; each builder takes the name first.
 FAMILIES: Mapping[str, tuple[Callable[..., Extractor], tuple[str, ...]]] = {
+    "inception": (_inception, ("weights", "head", "dtype")),
     "timm": (TimmExtractor, ("weights", "dtype")),
     "dinov2": (DinoExtractor, ("weights", "dtype")),
     "stacked": (_stacked, ("weights",)),
 }
-KNOWN = (*BUILDERS, "timm:NAME", "dinov2:vits14, vitb14, vitl14 or vitg14", "stacked:NAME", "my_file.py:NAME")
+OWN = "FILE.py:NAME"
+KNOWN = (*BUILDERS, "inception:clean", "stacked:NAME", "timm:NAME", "dinov2:vits14, vitb14, vitl14 or vitg14", OWN)
 
 # Data sets that have an extractor trained for them.
 IN_DOMAIN: Mapping[str, str] = {"bundled:fashion-mnist": "fashion"}
@@ -62,10 +68,11 @@ def load_extractor(
     """The extractor called `name`, or one of the user's own.
 
     Args:
-        name: `inception`, `fashion`, `random`; `timm:NAME` or `dinov2:NAME`, whose weights lie on this machine;
-            `stacked:NAME`, which looks with NAME at each channel alone; `my_file.py:NAME`, what NAME is (or returns) in
-            that file; an object with the attributes of `Extractor`; or any network of float pictures (b c h w) in
-            [0, 1] to features (b d), which gets them (see `ModuleExtractor`).
+        name: `inception`, `fashion`, `random`; `inception:clean`, which resizes as clean-fid does; `timm:NAME` or
+            `dinov2:NAME`, whose weights lie on this machine; `stacked:NAME`, which looks with NAME at each channel
+            alone; `my_file.py:NAME`, what NAME is (or returns) in that file; an object with the attributes of
+            `Extractor`; or any network of float pictures (b c h w) in [0, 1] to features (b d), which gets them (see
+            `ModuleExtractor`).
         weights: a file of weights, or the folder it lies in; None searches.
         head: Inception's: a file with its classifier, for the Inception Score.
         resize: Inception's: `tf-bilinear` (default) or `clean`.
@@ -101,7 +108,8 @@ def _named(name: str, settings: dict[str, Any]) -> Extractor:
 
 def _taken(name: str, takes: tuple[str, ...], settings: dict[str, Any]) -> dict[str, Any]:
     if unknown := sorted(settings.keys() - set(takes)):
-        raise ConfigError(f"the extractor {name} has no setting: {', '.join(unknown)}")
+        has = f"it has: {', '.join(takes)}" if takes else "it has none"
+        raise ConfigError(f"the extractor {name} has no setting: {', '.join(unknown)}; {has}")
     return settings
 
 

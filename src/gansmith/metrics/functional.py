@@ -77,7 +77,8 @@ class FrechetReference:
         return own, eye - self.root @ _with_values(vectors, inverse) @ self.root
 
     def _assembled(self, mu: Tensor, trace: Tensor, crossed: Tensor) -> float:
-        return float((self.mu - mu).square().sum() + self.trace + trace - 2 * crossed)
+        """The distance; never below 0, where only rounding could have brought it (of a side against itself)."""
+        return max(0.0, float((self.mu - mu).square().sum() + self.trace + trace - 2 * crossed))
 
 
 def _rooted(values: Tensor) -> Tensor:

@@ -17,15 +17,16 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ..errors import ConfigError, DataError
-from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side, which_is_better
-from .bootstrap import interval, resampled
+from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side, Working
+from .doubts import doubts
 from .extractors import figure_name
 from .featurecache import Progress, remembered
 from .floors import Floor, StreamedFloor, floor_of, halves
 from .functional import FrechetReference, frechet_distance, moments, precision_recall
 from .kept import LIMIT, Kept
-from .onepass import HEAD, Part, wants
-from .registry import make
+from .measured import as_floor, beside, measured
+from .onepass import Part, noted, wants
+from .registry import looks_itself, make
 
 __all__ = ["FewPictures", "QuickJudge", "judge", "lines", "real_floor"]
 
@@ -55,6 +56,7 @@ def judge(
     cache: Path | None = None,
     limit: int = LIMIT,
     progress: Progress | None = None,
+    working: Working | None = None,
     warn: Callable[[str], None] | None = None,
     hear: Hear | None = None,
 ) -> list[Figure]:
@@ -80,7 +82,8 @@ def judge(
         limit: pictures a side that are kept for metrics of neighbours, floors and intervals; of more, a random sample.
             Sums (FID, sFID, Vendi) see all.
         progress: called with the side and the number of its pictures done.
-        warn: told of biased figures; None issues a FewPictures warning.
+        working: called by metrics that compute for long, with what they do, how much is done, and of how much.
+        warn: told of biased figures and of sides that look wrong; None issues a FewPictures warning.
         hear: called once all pictures are seen, with the metrics by name and with what was kept of each side.
 
     Returns:
@@ -97,19 +100,31 @@ def judge(
     if wanted.held and held is None:
         asking = ", ".join(name for name, metric in fed.items() if "held" in metric.needs)
         raise ConfigError(f"{asking} needs real pictures that training never saw; give them as held=")
+    _ready(fed, working)
     run = _Run(dict(fed), extractor, split, seed, intervals, limit, fresh if floor else {}, spare is not None)
     known = {"real": real_key, **(keys or {})}
-    sides = {"real": real, "fake": fake, "held": held if wanted.held else None, "spare": spare}
+    sides = {"real": real, "fake": noted(fake, run.shapes), "held": held if wanted.held else None, "spare": spare}
     for side, parts in sides.items():
         if parts is not None:
             key = known.get(side)
             run.take(side, remembered(parts, extractor, wanted, side, key=key, folder=cache, progress=progress))
+    warn, samples = warn or _issue, {side: kept.sample() for side, kept in run.kept.items()}
     if hear is not None:
-        hear(fed, {side: kept.sample() for side, kept in run.kept.items()})
-    del fed
-    found = {name: run.figures(name, warn or _issue) for name in fresh}
+        hear(fed, samples)
+    for doubt in doubts(samples, extractor.name):
+        warn(doubt)
+    del fed, samples
+    found = {name: run.figures(name, warn) for name in fresh}
     run.forget_fakes()  # floors are of real pictures alone, and copy them
-    return _beside([f for name in fresh for f in (*found[name], *run.floors_of(fresh[name]()))])
+    return beside([f for name in fresh for f in (*found[name], *run.floors_of(fresh[name]()))])
+
+
+def _ready(metrics: Mapping[str, Any], working: Working | None) -> None:
+    """Looks for what metrics need besides pictures before any is looked at, and lets them tell how far they are."""
+    for metric in metrics.values():
+        getattr(metric, "prepare", lambda: None)()
+        if hasattr(metric, "working"):
+            metric.working = working
 
 
 @dataclass
@@ -125,6 +140,7 @@ class _Run:
     floors: dict[str, partial[Metric]]
     spare: bool
     kept: dict[str, Kept] = field(default_factory=dict)
+    shapes: dict[str, None] = field(default_factory=dict)  # of the fakes
 
     def __post_init__(self) -> None:
         self.streamed = {
@@ -152,9 +168,9 @@ class _Run:
         metric = self.fed[name]
         sides = [side for side in self.kept if side != "spare"]
         counts = {_side(side): self._count(metric, side) for side in sides}
-        by = _of_pixels(metric, self._protocol(counts["real"], counts["fake"], self.split))
+        by = self._protocol(metric, counts["real"], counts["fake"], self.split)
         sample = {_side(side): self.kept[side].sample() for side in sides}
-        found = _measured(metric, sample if self.intervals else None, counts, by, self.extractor, self.seed)
+        found = measured(metric, sample if self.intervals else None, counts, by, self.extractor, self.seed)
         for name, said in getattr(metric, "remarks", dict)().items():
             warn(f"{figure_name(name, self.extractor)}-{self.extractor.name} {said}")
         return found
@@ -182,31 +198,28 @@ class _Run:
         if floor is None:
             return []
         counts = {side: len(seen) for side, seen in floor.sample.items()}
-        by = self._protocol(counts.get("real", 0), counts["fake"], f"{self.split}/{self.split}")
-        return [_as_floor(f, floor.what) for f in _measured(floor.metric, None, {}, by, self.extractor, self.seed)]
+        by = self._protocol(floor.metric, counts.get("real", 0), counts["fake"], f"{self.split}/{self.split}")
+        return [as_floor(f, floor.what) for f in measured(floor.metric, None, {}, by, self.extractor, self.seed)]
 
     def _of_streamed(self, floor: StreamedFloor) -> list[Figure]:
-        by = self._protocol(floor.counts["real"], floor.counts["fake"], f"{self.split}/{self.split}")
-        by = _of_pixels(floor.metric, by)
+        counts = floor.counts["real"], floor.counts["fake"]
+        by = self._protocol(floor.metric, *counts, f"{self.split}/{self.split}")
         try:
-            found = _measured(floor.metric, None, {}, by, self.extractor, self.seed)
+            found = measured(floor.metric, None, {}, by, self.extractor, self.seed)
         except DataError:
             return []
-        return [_as_floor(f, floor.what) for f in found]
+        return [as_floor(f, floor.what) for f in found]
 
     def _count(self, metric: Metric, side: str) -> int:
         """How many pictures of a side the metric's figures rest on."""
         count = self.kept[side].count
         return count if _streams(metric) else min(count, self.limit)
 
-    def _protocol(self, n_real: int, n_fake: int, split: str) -> MeasuredBy:
-        return MeasuredBy.of(self.extractor, n_real, n_fake, split)
-
-
-def _of_pixels(metric: Metric, by: MeasuredBy) -> MeasuredBy:
-    """A metric that looks at pictures itself is not measured by the extractor."""
-    own = "pixels" in metric.needs and not any(n == "features" or n.startswith(HEAD) for n in metric.needs)
-    return replace(by, extractor="pixels", resize="none", digest="none") if own else by
+    def _protocol(self, metric: Metric, n_real: int, n_fake: int, split: str) -> MeasuredBy:
+        """A metric that looks at pictures itself is not measured by the extractor."""
+        by = MeasuredBy.of(self.extractor, n_real, n_fake, split, pictures=", ".join(self.shapes))
+        own = looks_itself(metric.needs)
+        return replace(by, extractor="pixels", resize="", digest="", dtype="f32") if own else by
 
 
 def _streams(metric: Metric) -> bool:
@@ -216,51 +229,6 @@ def _streams(metric: Metric) -> bool:
 
 def _side(name: str) -> Side:
     return "real" if name == "real" else "held" if name == "held" else "fake"
-
-
-def _measured(
-    metric: Any,
-    sample: dict[Side, Seen] | None,
-    counts: Mapping[Side, int],
-    by: MeasuredBy,
-    extractor: Extractor,
-    seed: int,
-) -> list[Figure]:
-    """The figures of a metric; with intervals where a sample is given and the metric knows influences."""
-    found, by = metric.compute(), replace(by, detail=metric.detail())
-    moved: Mapping[str, Mapping[Side, Tensor]] = {}
-    if sample is not None and hasattr(metric, "influences"):
-        moved = metric.influences(sample)
-    bounds: Mapping[str, tuple[float, float]] = getattr(metric, "bounds", {})
-
-    def around(name: str) -> tuple[float, float] | None:
-        if name not in moved:
-            return None
-        return interval(found[name], resampled(moved[name], counts, seed=seed), bounds.get(name.partition("/")[0]))
-
-    names = [name for name in found if not name.endswith("_std")]
-    return [
-        Figure(
-            figure_name(n, extractor),
-            found[n],
-            by,
-            found.get(f"{n}_std"),
-            around(n),
-            better=which_is_better(metric, n),
-        )
-        for n in names
-    ]
-
-
-def _as_floor(figure: Figure, what: str) -> Figure:
-    said = ", ".join(part for part in (figure.protocol.detail, what) if part)
-    return replace(figure, name=f"{figure.name}-floor", protocol=replace(figure.protocol, detail=said))
-
-
-def _beside(figures: list[Figure]) -> list[Figure]:
-    """Each figure with the value of its floor, where there is one."""
-    floors = {f.name.removesuffix("-floor"): f.value for f in figures if f.name.endswith("-floor")}
-    return [replace(f, floor=floors.get(f.name)) for f in figures]
 
 
 def real_floor(features: Float[Tensor, "n d"], *, seed: int = 2020) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,10 +52,11 @@ def wants(metrics: Iterable[Metric], extractor: Extractor) -> Wants:
 
 def _lacking(metric: Metric, head: str, extractor: Extractor, offered: tuple[str, ...]) -> str:
     has = f"has only: {', '.join(offered)}" if offered else "has none"
-    return (
-        f"{metric.name} needs the extractor's output {head!r}, and {extractor.name} {has}; "
-        "give an extractor with it, or leave this metric out"
-    )
+    said = f"{metric.name} needs the extractor's output {head!r}, and {extractor.name} {has}"
+    where: Mapping[str, str] = getattr(extractor, "lacking", {})
+    if head in where:
+        return f"{said}.\n{where[head]}"
+    return f"{said}; give an extractor with it, or leave this metric out"
 
 
 def look(parts: Iterable[Part], extractor: Extractor, wanted: Wants, side: str) -> Iterator[Seen]:
@@ -78,6 +79,14 @@ def look(parts: Iterable[Part], extractor: Extractor, wanted: Wants, side: str) 
         if not bool(features.isfinite().all()):
             raise DataError(f"the features that {extractor.name} took of {side} pictures are not finite (NaN or inf)")
         yield Seen(features, pixels if wanted.pixels else None, heads, labels)
+
+
+def noted(parts: Iterable[Part], shapes: dict[str, None]) -> Iterator[Part]:
+    """The same parts; their pictures' size and channels are put into `shapes`: `32x32x1`."""
+    for part in parts:
+        h, w, c = (part[0] if isinstance(part, tuple) else part).shape[1:]
+        shapes[f"{w}x{h}x{c}"] = None
+        yield part
 
 
 def _taken(pixels: Tensor, extractor: Any, names: tuple[str, ...]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..errors import ConfigError, DataError
 from ..nn.features.lpips import LPIPS, SHA256, SMALLEST
+from .base import Working
 from .probes import Latents
 
 LARGEST = 256  # pictures are averaged down to this side, as in the paper
@@ -63,15 +64,16 @@ class PathLength:
             )
         self.samples, self.epsilon, self.ends, self.batch = samples, epsilon, ends, batch
         self.weights, self.distance = weights, distance
+        self.working: Working | None = None
 
-    @staticmethod
-    def prepare() -> None:
+    def prepare(self) -> None:
         """Looks whether LPIPS's weights are on this machine.
 
         Raises:
             DataError: they are absent or damaged.
         """
-        LPIPS()
+        if self.distance is None:
+            self.distance = LPIPS(self.weights)
 
     @torch.no_grad()
     def measure(self, latents: Latents, *, seed: int = 0) -> dict[str, float]:
@@ -87,11 +89,14 @@ class PathLength:
             first, second = self._steps(latents, n, random)
             pictures = [fitted(latents.generate(z)) for z in (first, second)]
             found.append(_moved(distance, *pictures).double().cpu() / self.epsilon**2)
+            if self.working is not None:
+                self.working("paths", start + n, self.samples)
         kept = without_tails(torch.cat(found))
         return {"path_length": float(kept.mean()), "path_length_std": float(kept.std() / len(kept) ** 0.5)}
 
     def detail(self) -> str:
-        by = f"LPIPS v0.1 AlexNet {SHA256[:12]}" if self.distance is None else "a distance of your own"
+        published = self.distance is None or isinstance(self.distance, LPIPS)
+        by = f"LPIPS v0.1 AlexNet {SHA256[:12]}" if published else "a distance of your own"
         return f"{self.samples} paths, eps={self.epsilon:g}, {self.ends}, {by}"
 
     def _steps(self, latents: Latents, n: int, random: torch.Generator) -> tuple[Tensor, Tensor]:

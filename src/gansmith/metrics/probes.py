@@ -47,6 +47,7 @@ class Probe(Protocol):
     Attributes:
         name: as the user asks for it.
         wishes: what the generator's recipe must honour (see `Recipe.honours`); may be left out.
+        working: told how far `measure` is (see `base.Working`); may be left out.
     """
 
     name: ClassVar[str]

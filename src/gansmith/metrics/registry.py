@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -50,6 +50,17 @@ def make(name: str, settings: Mapping[str, Any] | None = None) -> Metric:
             f"the metric {name} has no setting {unknown[0]!r}; {offered}.{did_you_mean(unknown[0], takes)}"
         )
     return made(**settings)
+
+
+def looks_itself(needs: Iterable[str]) -> bool:
+    """Whether a metric with these needs looks at pictures without an extractor."""
+    return "pixels" in needs and not any(n == "features" or n.startswith("head:") for n in needs)
+
+
+def takes_labels(name: str) -> bool:
+    """Whether the metric called `name` takes in classes, needed or not."""
+    found = metric_class(name)
+    return "labels" in {*getattr(found, "needs", ()), *getattr(found, "uses", ())}
 
 
 @cache

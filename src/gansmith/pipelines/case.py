@@ -8,16 +8,38 @@ from pathlib import Path
 from typing import Any
 
 from .. import checkpoint
+from ..data.bundled import PREFIX
+from ..data.find import list_pictures
 from ..data.images import ImageSource
-from ..data.listing import NoSuchSplit
-from ..errors import DataError, RunFolderError
+from ..data.listing import SPLITS, NoSuchSplit
+from ..errors import CheckpointError, DataError, RunFolderError
 from ..recipes.base import Recipe
 from ..spec import ImageSpec
 from ..training import folder
 from .generate import Generator, load
 from .paths import native
+from .prepare import where
 from .resume import run_settings
-from .sides import Part, Pictures, agreeing, folder_of_pictures, generated, heeds_classes, image_spec, rest, some
+from .sides import (
+    Part,
+    Pictures,
+    agreeing,
+    bent,
+    folder_of_pictures,
+    generated,
+    heeds_classes,
+    image_spec,
+    rest,
+    shared_classes,
+    some,
+)
+
+COPYING = (
+    "compared with the pictures that it was trained on, where copying scores well; `--split test`, where the data have "
+    "one, compares with others, and the metric `memorisation` looks for copies"
+)
+CHANGED = "the pictures that it was trained on have changed since: they are judged against as they are now"
+AMONG = "among the real pictures are those that it was trained on, where copying scores well"
 
 
 @dataclass
@@ -25,16 +47,20 @@ class Case:
     """What is to be judged, against what.
 
     Attributes:
-        make: the generator; None for a plain folder.
+        run: the run, the model or the folder; None for pictures that came as an object.
+        make: the generator; None for pictures.
         spec: of the pictures.
         fakes: opens a new pass over them.
         real: the real side.
         spare: further real pictures, for floors at the figures' own n; None where there are not enough.
         data: the real pictures as named.
+        split: which part of the data they are; `train` too for whatever a run was trained on.
+        trained: whether the run was trained on them, as far as fingerprints tell.
+        unlike: why both sides have no classes in common, where both have some; empty otherwise.
         settings: of the run; empty for anything else.
     """
 
-    run: Path
+    run: Path | None
     make: Generator | None
     spec: ImageSpec
     fakes: Callable[[], Iterator[Part]]
@@ -43,6 +69,8 @@ class Case:
     data: Any
     name: str
     split: str
+    trained: bool
+    unlike: str
     n: int
     seed: int
     settings: dict[str, Any]
@@ -50,7 +78,7 @@ class Case:
 
 
 def open_case(
-    run: Path,
+    run: Any,
     data: Any,
     recipe: str | type[Recipe] | None,
     split: str | None,
@@ -59,45 +87,62 @@ def open_case(
     size: int | None,
     channels: int | None,
 ) -> Case:
-    settings = run_settings(run) if (run / folder.CONFIG).is_file() else {}
-    name = _data_name(run, data, settings)
+    """Opens both sides; see `evaluate` for what they may be.
+
+    Raises:
+        UserError: nothing there, no data named, sides that differ.
+    """
+    place = Path(run) if isinstance(run, str | Path) and not str(run).startswith(PREFIX) else None
+    settings = run_settings(place) if place and (place / folder.CONFIG).is_file() else {}
+    name = _data_name(place, data, settings)
     given = name if data is None else data
-    make = load(run, recipe) if settings or (run / checkpoint.MANIFEST).is_file() else None
-    if make is not None:
-        spec, fakes = image_spec(make.spec), lambda: generated(make, n, seed)[1]
-    else:
-        pictures = folder_of_pictures(run, n, seed, size, channels)
-        spec, fakes = image_spec(pictures.source.spec), pictures.parts
+    known = place is not None and (settings or (place / checkpoint.MANIFEST).is_file())
+    make = load(place, recipe) if known and place else None
+    pictures = folder_of_pictures(place or run, n, seed, size, channels) if make is None else None
+    spec = image_spec(pictures.source.spec if pictures else make.spec)  # type: ignore[union-attr]  # there is either
+    if make is None:
         agreeing(spec, given, split, size=size, channels=channels)
     source = ImageSource(given, size=spec.size, channels=spec.channels, split=split)
-    told = bool(spec.classes) if make is None else heeds_classes(make)
-    classes = image_spec(source.spec).classes if told else ()
-    if make is None and classes:
-        fakes = Pictures(pictures.source, pictures.rows, classes).parts
+    part, trained, remarks = _part(place, settings, source, given, split)
+    heeds = make is None or heeds_classes(make)
+    classes, unlike = shared_classes(spec.classes if heeds else (), image_spec(source.spec).classes)
     spare = rest(len(source), n, seed)
+    if pictures is not None:
+        remarks += bent(pictures.source, "generated")
     return Case(
-        run=run,
+        run=place,
         make=make,
         spec=spec,
-        fakes=fakes,
+        fakes=_fakes(make, pictures, n, seed, classes),
         real=Pictures(source, some(len(source), n, seed), classes),
         spare=Pictures(source, spare, classes) if len(spare) >= n else None,
         data=given,
         name=name,
-        split=split or "train",
+        split=part,
+        trained=trained,
+        unlike=unlike,
         n=n,
         seed=seed,
         settings=settings,
-        remarks=[*_of_generator(run, make), *_of_split(settings, split)],
+        remarks=[*_of_generator(place, make), *remarks, *([] if trained else bent(source, "real"))],
     )
 
 
-def _of_generator(run: Path, make: Generator | None) -> list[str]:
+def _fakes(
+    make: Generator | None, pictures: Pictures | None, n: int, seed: int, classes: tuple[str, ...]
+) -> Callable[[], Iterator[Part]]:
+    """Opens passes over generated pictures, their classes numbered as those of the real ones."""
+    if make is not None:
+        return lambda: generated(make, n, seed, classes)
+    assert pictures is not None
+    return Pictures(pictures.source, pictures.rows, classes).parts
+
+
+def _of_generator(run: Path | None, make: Generator | None) -> list[str]:
     """Damaged checkpoints, and how many scores the weights were picked by."""
     remarks = [f"{problem}; used the checkpoint before it" for problem in (make.problems if make else [])]
-    best = run / folder.BEST
-    if make is not None and (best / "score.json").is_file():
-        score = checkpoint.read_document(best, "score")
+    if make is not None and run is not None and (run / folder.BEST / "score.json").is_file():
+        score = checkpoint.read_document(run / folder.BEST, "score")
         if searched := score.get("searched"):
             remarks.append(
                 f"these weights, of {score['samples']:,} samples, are the best of {searched} by {score['name']}: the "
@@ -106,13 +151,44 @@ def _of_generator(run: Path, make: Generator | None) -> list[str]:
     return remarks
 
 
-def _of_split(settings: Mapping[str, Any], split: str | None) -> list[str]:
-    if settings and split in (None, "train"):
-        return [
-            "compared with the pictures that it was trained on, where copying scores well; `--split test`, where the "
-            "data have one, compares with others, and the metric `memorisation` looks for copies"
-        ]
-    return []
+def _part(
+    run: Path | None, settings: Mapping[str, Any], source: ImageSource, given: Any, split: str | None
+) -> tuple[str, bool, list[str]]:
+    """Which part of the data the real side is, whether the run was trained on it, and what to say of that."""
+    part = split and SPLITS.get(split.lower(), split)
+    about = settings.get("about") or {}
+    own = about.get("data") is not None and where(given) == about["data"]
+    if run is not None and settings and _trained_on(run, about, source, given, split):
+        return part or "train", True, [COPYING]
+    if own and part in (None, "train"):
+        return "train", True, [CHANGED, COPYING]
+    return part or _undecided(given), False, [AMONG] if own and part == "all" else []
+
+
+def _undecided(data: Any) -> str:
+    """The part that is used where none is named: `train` where there is one, else `all`."""
+    try:
+        list_pictures(data, "train")
+    except NoSuchSplit:
+        return "all"
+    return "train"
+
+
+def _trained_on(run: Path, about: Mapping[str, Any], source: ImageSource, given: Any, split: str | None) -> bool:
+    """Whether these are the pictures that the newest checkpoint was trained on, read as they were for that."""
+    try:
+        wanted = checkpoint.read_document(checkpoint.newest(run)[0], "state").get("fingerprint")
+    except (CheckpointError, RunFolderError):
+        return False
+    if not wanted or wanted == source.fingerprint:
+        return bool(wanted)
+    read_as = about.get("read_as") or {}
+    mirror, labels = bool(read_as.get("mirror")), read_as.get("labels")
+    if not mirror and labels is not False:
+        return False
+    spec = image_spec(source.spec)
+    again = ImageSource(given, size=spec.size, channels=spec.channels, split=split, mirror=mirror, labels=labels)
+    return bool(wanted == again.fingerprint)
 
 
 def unseen(case: Case, held: Any) -> Pictures | None:
@@ -130,16 +206,17 @@ def unseen(case: Case, held: Any) -> Pictures | None:
         return None
     if held is None and source.fingerprint == case.real.source.fingerprint:  # the test split is what was trained on
         return None
+    if held is not None:
+        case.remarks += bent(source, "held-out")
     return Pictures(source, some(len(source), case.n, case.seed), case.real.classes)
 
 
-def _data_name(run: Path, data: Any, settings: dict[str, Any]) -> str:
+def _data_name(run: Path | None, data: Any, settings: dict[str, Any]) -> str:
     """What the real data are called; for data handed over as objects, an empty name."""
     if data is not None:
         return str(data) if isinstance(data, str | Path) else ""
-    name = (settings.get("about") or {}).get("data")
-    if not run.exists():
+    if run is not None and not run.exists():
         raise RunFolderError(f"no such run folder, nor folder of pictures: {run}")
-    if not name:
-        raise DataError(f"say which pictures are the real ones: gansmith evaluate {run} --data PICTURES")
-    return native(str(name))
+    if name := (settings.get("about") or {}).get("data"):
+        return native(str(name))
+    raise DataError(f"say which pictures are the real ones: gansmith evaluate {run or 'FAKES'} --data PICTURES")

@@ -1,10 +1,11 @@
-"""Judging a run, or a folder of pictures made by anything, against real ones; and two of them against each other."""
+"""Judging a run, or pictures made by anything, against real ones; and two of them against each other."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,31 +13,27 @@ import torch
 
 from .. import checkpoint
 from ..config import write_text
-from ..errors import ConfigError, DataError, MissingExtra, UserError, did_you_mean
+from ..errors import ConfigError, DataError, UserError
 from ..metrics import registry
-from ..metrics.base import Extractor, Figure, MeasuredBy, Metric, Seen, which_is_better
+from ..metrics.base import Extractor, Figure, MeasuredBy, Metric, Seen, Working, which_is_better
 from ..metrics.compare import Comparison
 from ..metrics.compare import compare as compare_pictures
-from ..metrics.equivariance import Equivariance
 from ..metrics.extractors import choose_extractor, load_extractor
 from ..metrics.judge import Hear, judge, lines
-from ..metrics.onepass import HEAD
-from ..metrics.path_length import PathLength
 from ..metrics.probes import Probe
 from ..recipes.base import Recipe
 from ..report import write_report
 from ..report.classes import Modes
+from ..report.evaluations import with_earlier
 from ..report.exhibits import exhibit
 from ..training import folder
 from ..training.journal import Journal
+from .asked import ALL, COMPARED, METRICS, PROBES, Settings, fitting, heads, named, refuse_without_classes, whole
 from .case import Case, open_case, unseen
 from .latents import latents
 from .paths import readable
-from .sides import Pictures
+from .sides import Part, Pictures, in_words, without_classes
 
-METRICS = ("fid", "kid", "precision_recall", "density_coverage")
-PROBES: Mapping[str, type[Probe]] = {probe.name: probe for probe in (Equivariance, PathLength)}
-ALL = "all"
 Wanted: TypeAlias = str | Extractor | torch.nn.Module
 Tell: TypeAlias = Callable[[str, int], None]
 
@@ -69,10 +66,10 @@ class Evaluation:
 
 
 def evaluate(
-    run: Path | str,
+    run: Any,
     data: Any = None,
     *,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] | str = METRICS,
     n: int = 10_000,
     extractor: Wanted | Sequence[Wanted] | None = None,
     held: Any = None,
@@ -81,18 +78,20 @@ def evaluate(
     split: str | None = None,
     size: int | None = None,
     channels: int | None = None,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: Settings | None = None,
     progress: Tell | None = None,
+    working: Working | None = None,
 ) -> Evaluation:
     """Judges a run against real pictures. Figures of a run go to evaluation.json, its log and its report.
 
     Args:
-        run: a run folder, a checkpoint, a packed model; or a plain folder (or zip) of generated pictures.
-        data: the real pictures; those that the run was trained on when left out.
+        run: a run folder, a checkpoint, a packed model; or generated pictures: a folder, a zip, an array, or a pair
+            (array, labels).
+        data: the real pictures, as any of these; those that the run was trained on when left out.
         metrics: names, see `gansmith metrics`; `all` takes those that fit.
         n: how many pictures of each side, at most.
-        extractor: `inception`, `fashion`, `random`, `timm:NAME`, `dinov2:NAME`, a module of your own; several of them;
-            the best at hand when left out.
+        extractor: `inception`, `inception:clean`, `fashion`, `random`, `stacked:NAME`, `timm:NAME`, `dinov2:NAME`,
+            `FILE.py:NAME`, a module of your own; several of them; the best at hand when left out.
         held: real pictures that training never saw, for metrics of memorisation; the data's own test split when there
             is one.
         seed: of the generated pictures, and of the choice among more than `n` real ones.
@@ -101,29 +100,46 @@ def evaluate(
         size, channels: bring plain folders that differ to these.
         settings: of metrics, by metric: `{"precision_recall": {"k": 5}}`.
         progress: called with the side and the number of pictures done.
+        working: called by metrics that compute for long, with what they do, how much is done, and of how much.
 
     Raises:
         UserError: nothing there, no data named, too few pictures, an unknown metric or extractor, sides that differ.
     """
-    case = open_case(Path(run), data, recipe, split, n, seed, size, channels)
+    asked = named(metrics)
+    case = open_case(run, data, recipe, split, *_numbers(n, seed, size), channels)
     given: list[Any] = list(extractor) if isinstance(extractor, list | tuple) else [extractor]
     figures, whys, looks = list[Figure](), list[str](), list[_Closely]()
-    for wanted in given:
+    judging = _Judging(case, asked, settings or {}, held, progress, working, several=len(given) > 1)
+    for wanted in given or [None]:
         chosen, why = _extractor(wanted, case)
         looks.append(_Closely(case, chosen))
-        figures += _judged(case, metrics, chosen, held, settings or {}, progress, looks[-1].hear)
+        figures += judging.figures(chosen, looks[-1].hear, first=len(looks) == 1)
         whys.append(why)
     remarks = tuple(dict.fromkeys([*case.remarks, *_second_opinion(case, given)]))
     written = _keep(case, figures, remarks, looks[0]) if case.settings else None
+    remarks = tuple(dict.fromkeys([*remarks, *case.remarks]))  # the report may have added to them
     return Evaluation(tuple(figures), "; ".join(dict.fromkeys(whys)), remarks, written)
 
 
+class Comparisons(list[Comparison]):
+    """What a comparison found, a figure each.
+
+    Attributes:
+        extractor: which extractor took the features and why, in a sentence.
+        remarks: biased figures, and what else a reader must know.
+    """
+
+    def __init__(self, found: Sequence[Comparison], extractor: str, remarks: Sequence[str]) -> None:
+        super().__init__(found)
+        self.extractor, self.remarks = extractor, tuple(remarks)
+
+
 def compare(
-    a: Path | str,
-    b: Path | str,
+    a: Any,
+    b: Any,
     data: Any = None,
     *,
-    metrics: Sequence[str] = ("fid", "kid", "precision_recall"),
+    metrics: Sequence[str] | str = COMPARED,
     n: int = 10_000,
     extractor: Wanted | None = None,
     seed: int = 0,
@@ -131,30 +147,58 @@ def compare(
     split: str | None = None,
     size: int | None = None,
     channels: int | None = None,
+    settings: Settings | None = None,
     progress: Tell | None = None,
-) -> list[Comparison]:
+) -> Comparisons:
     """Which of two runs, or folders of pictures, is better, and whether so few pictures can tell; see `evaluate`.
 
     Raises:
         UserError: as of `evaluate`; a metric that cannot be compared; two runs of different sizes.
     """
-    first = open_case(Path(a), data, recipe, split, n, seed, size, channels)
-    second = open_case(Path(b), first.data if data is None else data, recipe, split, n, seed, size, channels)
-    if first.spec.size != second.spec.size or first.spec.channels != second.spec.channels:
-        raise DataError(f"both must make pictures of one size and colour; these differ: {first.spec} and {second.spec}")
-    chosen, _ = _extractor(extractor, first)
-    real = first.real
-    return compare_pictures(
+    asked, numbers = named(metrics), _numbers(n, seed, size)
+    if lost := [name for name in asked if name == ALL or name in PROBES]:
+        raise ConfigError(f"two models cannot be compared by {lost[0]}; name metrics such as: {', '.join(COMPARED)}")
+    first = open_case(a, data, recipe, split, *numbers, channels)
+    second = open_case(b, first.data if data is None else data, recipe, split, *numbers, channels)
+    if (first.spec.size, first.spec.channels) != (second.spec.size, second.spec.channels):
+        raise DataError(
+            "both must make pictures of one size and colour; these differ: "
+            f"A {in_words(first.spec)}, B {in_words(second.spec)}"
+        )
+    chosen, why = _extractor(extractor, first)
+    remarks, real = _of_both(first, second), first.real
+    told = any(map(registry.takes_labels, asked)) and first.real.classes == second.real.classes
+    real = Pictures(real.source, real.rows, real.classes if told else ())
+    fakes: list[Iterator[Part]] = [case.fakes() if told else without_classes(case.fakes()) for case in (first, second)]
+    found = compare_pictures(
         real.parts(),
-        first.fakes(),
-        second.fakes(),
+        fakes[0],
+        fakes[1],
         chosen,
-        metrics,
+        asked,
         split=first.split,
+        settings=settings,
         seed=seed,
         real_key=real.key,
         progress=progress,
+        warn=remarks.append,
     )
+    return Comparisons(found, why, tuple(dict.fromkeys(remarks)))
+
+
+def _of_both(first: Case, second: Case) -> list[str]:
+    """What must be known of both sides: what is the same of both is said once."""
+    remarks = [said for said in first.remarks if said in second.remarks]
+    for name, case in (("A", first), ("B", second)):
+        remarks += [f"{name}: {said}" for said in case.remarks if said not in remarks]
+    if first.trained != second.trained:
+        one, other = ("A", "B") if first.trained else ("B", "A")
+        remarks.append(f"{one} was trained on these real pictures and {other} was not, which favours {one}")
+    return remarks
+
+
+def _numbers(n: Any, seed: Any, size: Any) -> tuple[int, int, int | None]:
+    return whole(n, "n"), whole(seed, "seed", None), size if size is None else whole(size, "size")
 
 
 def _second_opinion(case: Case, given: Sequence[Any]) -> list[str]:
@@ -171,114 +215,101 @@ def _extractor(wanted: Wanted | None, case: Case) -> tuple[Extractor, str]:
     return load_extractor(wanted), "features by an extractor of your own"
 
 
-def _judged(
-    case: Case,
-    metrics: Sequence[str],
-    extractor: Extractor,
-    held: Any,
-    settings: Mapping[str, Mapping[str, Any]],
-    progress: Tell | None,
-    hear: Hear,
-) -> list[Figure]:
-    fed = registry.names() if ALL in metrics else _sorted(metrics)[0]
-    wanted = any("held" in registry.make(name, settings.get(name)).needs for name in fed)
-    away = unseen(case, held) if wanted or held is not None else None  # opening them reads them all
-    streamed, probes = _sorted(_fitting(case, metrics, extractor, away) if ALL in metrics else metrics)
-    needs = {need for name in streamed for need in registry.make(name, settings.get(name)).needs}
-    classes = case.real.classes if "labels" in needs else ()
-    if "labels" in needs and not classes:
-        raise ConfigError(_without_classes(streamed))
-    real = Pictures(case.real.source, case.real.rows, classes)
-    spare = case.spare and Pictures(case.spare.source, case.spare.rows, classes)
-    if "held" in needs:
-        away = away and Pictures(away.source, away.rows, classes)
-        if away is None:
+@dataclass
+class _Judging:
+    """One judgement: the same pictures and metrics by one extractor after the other."""
+
+    case: Case
+    asked: Sequence[str]
+    settings: Settings
+    held: Any
+    progress: Tell | None
+    working: Working | None
+    several: bool
+
+    def figures(self, extractor: Extractor, hear: Hear, *, first: bool) -> list[Figure]:
+        """All figures by this extractor; those that no extractor takes part in come with the first one alone."""
+        names = self._fitting(extractor) if ALL in self.asked else list(self.asked)
+        streamed = [name for name in names if name not in PROBES]
+        if not first:
+            streamed = [name for name in streamed if not registry.looks_itself(self._metric(name).needs)]
+        probed = self._probed([name for name in names if name in PROBES]) if first else []
+        return [*(self._streamed(streamed, extractor, hear) if streamed else []), *probed]
+
+    def _metric(self, name: str) -> Metric:
+        return registry.make(name, self.settings.get(name))
+
+    @cached_property
+    def _away(self) -> Pictures | None:
+        """Pictures that training never saw; opening them reads them all, so only where some metric may need them."""
+        fed = registry.names() if ALL in self.asked else [name for name in self.asked if name not in PROBES]
+        wanted = any("held" in self._metric(name).needs for name in fed)
+        return unseen(self.case, self.held) if wanted or self.held is not None else None
+
+    def _fitting(self, extractor: Extractor) -> list[str]:
+        have = {"features", "pixels", *heads(extractor)}
+        have |= ({"labels"} if self.case.real.classes else set()) | ({"held"} if self._away else set())
+        names, left = fitting(self.asked, frozenset(have), self.case.make, self.settings)
+        if left:
+            by = f" by {extractor.name}" if self.several else ""
+            self.case.remarks.append(f"`all`{by} leaves out: {left}")
+        return names
+
+    def _streamed(self, names: Sequence[str], extractor: Extractor, hear: Hear) -> list[Figure]:
+        case, needs = self.case, {need for name in names for need in self._metric(name).needs}
+        classes = case.real.classes if any(map(registry.takes_labels, names)) else ()
+        if not classes:
+            refuse_without_classes(names, case.unlike)
+        away = self._away if "held" in needs else None
+        if "held" in needs and away is None:
             raise DataError("metrics of memorisation need real pictures that training never saw: --held PICTURES")
-    found = judge(
-        real.parts(),
-        case.fakes(),
-        extractor,
-        streamed,
-        held=away.parts() if away and "held" in needs else None,
-        spare=spare.parts() if spare else None,
-        split=case.split,
-        settings=settings,
-        real_key=real.key,
-        keys={side: pictures.key for side, pictures in (("held", away), ("spare", spare)) if pictures is not None},
-        progress=progress,
-        warn=case.remarks.append,
-        hear=hear,
-    )
-    return [*(_with_class(f, classes) for f in found), *_probed(case, probes, settings)]
+        sides = {"real": case.real, "held": away, "spare": case.spare}
+        told = {side: Pictures(p.source, p.rows, classes) for side, p in sides.items() if p is not None}
+        found = judge(
+            told["real"].parts(),
+            case.fakes(),
+            extractor,
+            names,
+            held=told["held"].parts() if "held" in told else None,
+            spare=told["spare"].parts() if "spare" in told else None,
+            split=case.split,
+            settings=self.settings,
+            real_key=told["real"].key,
+            keys={side: told[side].key for side in ("held", "spare") if side in told},
+            progress=self.progress,
+            working=self.working,
+            warn=case.remarks.append,
+            hear=hear,
+        )
+        return [_with_class(figure, classes) for figure in found]
 
-
-def _sorted(metrics: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Names of metrics over pictures, and of probes.
-
-    Raises:
-        ConfigError: neither.
-    """
-    known = {*registry.names(), *PROBES}
-    for name in metrics:
-        if name not in known:
-            raise ConfigError(f"no metric {name!r}; known: {', '.join(sorted(known))}.{did_you_mean(name, known)}")
-    return [name for name in metrics if name not in PROBES], [name for name in metrics if name in PROBES]
-
-
-def _fitting(case: Case, metrics: Sequence[str], extractor: Any, away: Pictures | None) -> list[str]:
-    """All metrics that these pictures and this extractor allow, and what was asked for besides."""
-    have = {"features", "pixels", *(HEAD + head for head in getattr(extractor, "heads", ()))}
-    have |= ({"labels"} if case.real.classes else set()) | ({"held"} if away else set())
-    fits = [name for name in registry.names() if registry.make(name).needs <= have]
-    fits = [name for name in fits if _at_hand(case, name, registry.metric_class(name))]
-    honoured = set(case.make.recipe.honours) if case.make else set()
-    probes = [name for name, probe in PROBES.items() if case.make and honoured >= set(getattr(probe, "wishes", ()))]
-    probes = [name for name in probes if _at_hand(case, name, PROBES[name])]
-    return list(dict.fromkeys([*fits, *probes, *(name for name in metrics if name != ALL)]))
-
-
-def _at_hand(case: Case, name: str, metric: Any) -> bool:
-    """Whether all that a metric works with is on this machine: weights of networks of its own."""
-    try:
-        getattr(metric, "prepare", lambda: None)()
-    except (DataError, MissingExtra) as error:
-        case.remarks.append(f"{name} is left out: {str(error).splitlines()[0]}")
-        return False
-    return True
-
-
-def _without_classes(metrics: Sequence[str]) -> str:
-    need = [name for name in metrics if "labels" in registry.make(name).needs]
-    others = [name for name in registry.names() if "labels" not in registry.make(name).needs]
-    return (
-        f"{', '.join(need)} needs the class of every picture on both sides: a recipe that heeds classes, such as cgan, "
-        f"or folders with one folder a class; without classes there are: {', '.join(others)}"
-    )
+    def _probed(self, names: Sequence[str]) -> list[Figure]:
+        make, spec = self.case.make, self.case.spec
+        if names and make is None:
+            raise ConfigError(f"{', '.join(names)} needs the generator itself, and these are pictures")
+        figures = []
+        for name in names:
+            probe: Probe = PROBES[name](**self.settings.get(name, {}))
+            probe.working = self.working  # type: ignore[attr-defined]  # one without it takes no notice
+            assert make is not None
+            found = probe.measure(latents(make, seed=self.case.seed), seed=self.case.seed)
+            size = f"{spec.size}x{spec.size}x{spec.channels}"
+            by = MeasuredBy("generator", "", "", 0, 0, "", detail=probe.detail(), pictures=size)
+            figures += [
+                Figure(k, v, by, found.get(f"{k}_std"), better=which_is_better(probe, k))
+                for k, v in found.items()
+                if not k.endswith("_std")
+            ]
+        return figures
 
 
 def _with_class(figure: Figure, classes: Sequence[str]) -> Figure:
     """`class-FID/3` by the name of its class."""
-    head, slash, number = figure.name.partition("/")
-    if not slash or not number.isdigit() or int(number) >= len(classes):
+    head, _, member = figure.name.partition("/")
+    number, floor, rest = member.partition("-floor")
+    if not number.isdigit() or rest or int(number) >= len(classes):
         return figure
-    return replace(figure, name=f"{head}/{classes[int(number)]}")
-
-
-def _probed(case: Case, names: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[Figure]:
-    if names and case.make is None:
-        raise ConfigError(f"{', '.join(names)} needs the generator itself, and this is a folder of pictures")
-    figures = []
-    for name in names:
-        probe: Probe = PROBES[name](**settings.get(name, {}))
-        assert case.make is not None
-        found = probe.measure(latents(case.make, seed=case.seed), seed=case.seed)
-        by = MeasuredBy("generator", "none", "", 0, 0, "none", detail=probe.detail())
-        figures += [
-            Figure(k, v, by, found.get(f"{k}_std"), better=which_is_better(probe, k))
-            for k, v in found.items()
-            if not k.endswith("_std")
-        ]
-    return figures
+    return replace(figure, name=f"{head}/{classes[int(number)]}{floor}")
 
 
 @dataclass
@@ -293,22 +324,22 @@ class _Closely:
     def hear(self, metrics: Mapping[str, Metric], kept: Mapping[str, Seen]) -> None:
         """Remembers what judging saw."""
         self.known = kept["real"]
+        names = getattr(self.extractor, "classes", ())
         for counted in (metric for metric in metrics.values() if hasattr(metric, "counts")):  # of modes, for bars
-            self.modes = Modes(counted.counts("fake").tolist(), counted.counts("real").tolist())
+            self.modes = Modes(counted.counts("fake").tolist(), counted.counts("real").tolist(), names)
 
-    def show(self, figures: Sequence[Figure], checkpoint: str) -> None:
+    def show(self, run: Path, checkpoint: str) -> None:
         """Writes it into the run's folder; too few pictures to show anything are no failure of the judgement."""
         real = self.case.real
         if self.known is None or len(self.known.features) != len(real.rows):
             return  # more pictures than are kept: rows and features no longer belong together
         try:
             exhibit(
-                self.case.run,
+                run,
                 self.extractor,
                 self.case.fakes(),
                 real.source,
                 self.known.features,
-                figures,
                 rows=real.rows,
                 modes=self.modes,
                 split=self.case.split,
@@ -320,24 +351,26 @@ class _Closely:
 
 
 def _keep(case: Case, figures: Sequence[Figure], remarks: Sequence[str], closely: _Closely) -> Path:
-    """Writes the figures to evaluation.json, to the log, and into the report."""
+    """Adds the figures to evaluation.json, and writes them to the log and into the report."""
+    assert case.run is not None
     step_folder, _ = checkpoint.newest(case.run)
     state = checkpoint.read_document(step_folder, "state")
     document = {
         "checkpoint": step_folder.name,
         "data": readable(case.name),
+        "fingerprint": case.real.source.fingerprint[:12],
         "figures": [f.to_json() for f in figures],
         "remarks": list(remarks),
     }
     path = case.run / folder.EVALUATION
     try:
-        write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        write_text(path, json.dumps(with_earlier(document, path), indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     where = {"step": int(state["step"]), "samples": int(state["step"]) * int(case.settings["train"]["batch"])}
     journal = Journal(case.run / folder.LOG)
     for figure in figures:
         journal.write("metric", **where, seconds=round(float(state["seconds"]), 3), **figure.to_json())
-    closely.show(figures, step_folder.name)
+    closely.show(case.run, step_folder.name)
     write_report(case.run)
     return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,17 @@ import torch
 from torch import Tensor
 
 from ..data.build import are_grey, native_size
+from ..data.decode import FACTS
 from ..data.find import list_pictures
 from ..data.images import ImageSource
+from ..data.listing import shown
 from ..errors import DataError, SpecError, UserError
 from ..spec import ImageSpec, Spec
 from .generate import Generator
 
 PART = 256
+GLANCE = 256  # pictures that are looked at for colour
+HARMLESS = ("padded", "rotated", "palette", "cmyk", "opaque")  # of FACTS: what changes no picture
 Part = Tensor | tuple[Tensor, Tensor]
 
 
@@ -68,19 +72,30 @@ def _renumbered(own: Sequence[str], wanted: Sequence[str]) -> Tensor | None:
     return torch.tensor([list(wanted).index(name) for name in own])
 
 
-def generated(make: Generator, n: int, seed: int) -> tuple[ImageSpec, Iterator[Part]]:
-    """`n` pictures of a generator, with the classes that were asked for where it heeds them."""
-    spec = image_spec(make.spec)
-    told = heeds_classes(make)
+def shared_classes(fake: Sequence[str], real: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """The classes in which both sides are told: the real side's, where it has all of the other's; and else why not."""
+    if not fake or not real:
+        return (), ""
+    if unknown := [name for name in fake if name not in real]:
+        listed = ", ".join(unknown[:10]) + (f", and {len(unknown) - 10} more" if len(unknown) > 10 else "")
+        return (), f"the classes of both sides must have the same names; only the generated pictures have: {listed}"
+    return tuple(real), ""
 
-    def parts() -> Iterator[Part]:
-        start = 0
-        for part in make.parts(n, seed=seed):
-            pixels, asked = spec.pixels(part), spec.request(len(part), start=start)
-            start += len(part)
-            yield (pixels, asked["y"]) if told else pixels
 
-    return spec, parts()
+def generated(make: Generator, n: int, seed: int, classes: Sequence[str] = ()) -> Iterator[Part]:
+    """`n` pictures of a generator; with the classes that were asked for, numbered as `classes` has them, if it does."""
+    spec, start = image_spec(make.spec), 0
+    order = _renumbered(spec.classes, classes)
+    for part in make.parts(n, seed=seed):
+        pixels, asked = spec.pixels(part), spec.request(len(part), start=start)
+        start += len(part)
+        yield (pixels, order[asked["y"]]) if order is not None else pixels
+
+
+def without_classes(parts: Iterable[Part]) -> Iterator[Tensor]:
+    """The pictures alone."""
+    for part in parts:
+        yield part[0] if isinstance(part, tuple) else part
 
 
 def heeds_classes(make: Generator) -> bool:
@@ -92,9 +107,9 @@ def heeds_classes(make: Generator) -> bool:
     return not torch.equal(first, other)
 
 
-def folder_of_pictures(path: Path, n: int, seed: int, size: int | None, channels: int | None) -> Pictures:
-    """Pictures made by anything, from a folder or a zip, as they are unless `size` and `channels` say otherwise."""
-    if path.is_dir() and not any(path.iterdir()):
+def folder_of_pictures(path: Any, n: int, seed: int, size: int | None, channels: int | None) -> Pictures:
+    """Pictures made by anything, in whatever `ImageSource` takes, as they are unless `size` and `channels` say more."""
+    if isinstance(path, Path) and path.is_dir() and not any(path.iterdir()):
         raise UserError(f"this folder is empty; wanted a run or generated pictures: {path}")
     found = ImageSource(path, size=size or side_of(path), channels=channels, cache=False)
     return Pictures(found, some(len(found), n, seed))
@@ -123,6 +138,36 @@ def agreeing(fakes: ImageSpec, data: Any, split: str | None, *, size: int | None
             f"the generated pictures are {kinds[0]}, the real ones {kinds[1]}; resizing and colour change figures, so "
             "say it: --channels 1 brings both to grey"
         )
+
+
+def bent(source: ImageSource, side: str) -> list[str]:
+    """What was done to pictures so that they could be judged, and which were left out: a sentence each, or none."""
+    report, spec = source.report, image_spec(source.spec)
+    quiet = {FACTS[fact].format(n=f"{n:,}") for fact in HARMLESS for n in report.conversions.values()}
+    done = [words for words in report.conversions if words not in quiet]
+    if spec.channels > 1 and _all_grey(source):
+        done.append("they are grey, and were taken as colour")
+    said = []
+    if done:
+        size = in_words(spec)
+        said.append(f"the {side} pictures were brought to {size}, which moves figures: {'; '.join(done)}")
+    if skipped := report.skipped:
+        listed = "; ".join(f"{shown(name)}: {reason}" for name, reason in skipped[:3])
+        more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+        said.append(f"{len(skipped):,} of {report.found:,} {side} pictures cannot be used: {listed}{more}")
+    return said
+
+
+def _all_grey(source: ImageSource) -> bool:
+    """Whether the colours of a sample of the pictures are all equal."""
+    pixels = source.pixels[:: max(1, len(source.pixels) // GLANCE)]
+    return bool((pixels[..., :3] == pixels[..., :1]).all())
+
+
+def in_words(spec: ImageSpec) -> str:
+    """`32 x 32 pixels, grey`."""
+    kind = {1: "grey", 3: "colour", 4: "colour with transparency"}[spec.channels]
+    return f"{spec.size} x {spec.size} pixels, {kind}"
 
 
 def image_spec(spec: Spec) -> ImageSpec:

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..config import write_text
 from . import charts, pictures
-from .exhibited import exhibited
+from .evaluations import latest, origin
+from .exhibited import class_table, exhibited
 from .page import page
 from .record import PROBLEMS, Record, read
 
@@ -46,14 +47,16 @@ def render(record: Record) -> str:
     closely = exhibited(record.folder)
     if closely and closely["modes"]:
         closely["modes"]["skyline"] = Markup(closely["modes"]["skyline"])  # numbers alone
+    classes = class_table(closely["classes"] if closely else None, record.evaluation)
     return page(
         "report.html.j2",
         title=os.fsencode(record.folder.resolve().name).decode("utf-8", "replace"),
         facts=facts(record),
         grids=grids(record),
         stages=stages(record),
-        figures=judged(record, by_class=not (closely and closely["classes"])),
+        figures=judged(record),
         closely=closely,
+        classes=classes,
         charts=[Markup(svg) for svg in panels(record)],  # made by charts.chart, which escapes every name
         events=events(record),
         ended=bool(record.of("end")),
@@ -132,26 +135,26 @@ def stages(record: Record) -> dict[str, Any] | None:
     return None
 
 
-def judged(record: Record, *, by_class: bool = True) -> list[dict[str, Any]]:
-    """The figures of the last evaluation, or else the newest quick ones, with their protocols.
+def judged(record: Record) -> list[dict[str, Any]]:
+    """The newest figures of all evaluations, one of each protocol, or else the newest quick ones.
 
-    A floor that stands beside its figure is not told again, nor are figures of single classes without `by_class`.
+    A floor that stands beside its figure is not told again; figures of single classes have a table of their own.
     """
-    told = record.evaluation or [m for m in record.metrics() if "value" in m]
-    newest = {str(m["name"]): m for m in told}
-    floored = {f"{name}-floor" for name, m in newest.items() if m.get("floor") is not None}
-    return [_figure(n, m) for n, m in newest.items() if n not in floored and (by_class or "/" not in n)]
+    told = record.evaluation or latest([m for m in record.metrics() if "value" in m and "name" in m])
+    floored = {f"{m['name']}-floor" for m in told if m.get("floor") is not None}
+    return [_figure(m, told[-1]) for m in told if m["name"] not in floored and "/" not in str(m["name"])]
 
 
-def _figure(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+def _figure(told: Mapping[str, Any], newest: Mapping[str, Any]) -> dict[str, Any]:
     spread, floor, interval = told.get("spread"), told.get("floor"), told.get("interval")
     return {
-        "name": name,
+        "name": str(told["name"]),
         "value": _number(told["value"]),
         "spread": None if spread is None else _number(spread),
         "interval": f"{_number(interval[0])} to {_number(interval[1])}" if interval else None,
         "floor": None if floor is None else _number(floor),
-        "protocol": str(told.get("protocol", "")),
+        "floor_of": str(told.get("floor_of") or ""),
+        "protocol": str(told.get("protocol", "")) + origin(told, newest),
     }
 
 

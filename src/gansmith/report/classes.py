@@ -9,13 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..metrics.base import Figure
 from ..metrics.realism import covered
 
 LEAST = 16  # pictures of a class, below which its precision and coverage say nothing
 MOST_OF_CLASS = 2000
 MOST_LABELLED = 10_000  # real pictures whose classes are looked up
-FLOOR = "-floor"
 Labels = Callable[[Tensor], Tensor | None]
 
 
@@ -42,43 +40,34 @@ def by_class(
     real: Tensor,
     real_labels: Labels | None,
     *,
-    figures: Sequence[Figure],
     names: Sequence[str],
     seed: int,
 ) -> dict[str, Any] | None:
-    """Figures by class: those that came, and precision and coverage of the samples where classes are known.
+    """Precision and coverage of the samples by class, in the order of classes, where these are known.
 
     Returns:
-        `columns`, the figures' names; `rows`, each class with a cell for every column; None where nothing is known.
+        `rows`, each class with its name, how many samples it has, and a cell for each figure; None where classes are
+        not known.
     """
-    rows: dict[str, dict[str, Any]] = {}
-    for figure in figures:
-        family, slash, member = figure.name.partition("/")
-        if slash and not member.endswith(FLOOR):
-            cell = {"value": figure.value, "interval": figure.interval, "floor": figure.floor}
-            _row(rows, member, names)["cells"][family] = cell
-    if fake_labels is not None and real_labels is not None:
-        drawn = torch.randperm(len(real), generator=torch.Generator().manual_seed(seed))[:MOST_LABELLED]
-        known = real_labels(drawn)
-        for c in [] if known is None else fake_labels.unique().tolist():
-            cells = _covered(fake[fake_labels == c], real[drawn[known == c]])
-            row = _row(rows, str(c), names)
-            row["cells"] |= cells
-            row["samples"] = int((fake_labels == c).sum())
-    columns = list(dict.fromkeys(column for row in rows.values() for column in row["cells"]))
-    return {"columns": columns, "rows": [rows[key] for key in sorted(rows, key=_place)]} if columns else None
+    if fake_labels is None or real_labels is None:
+        return None
+    drawn = torch.randperm(len(real), generator=torch.Generator().manual_seed(seed))[:MOST_LABELLED]
+    known = real_labels(drawn)
+    if known is None:
+        return None
+    rows = [
+        {
+            "name": _name(c, names),
+            "samples": int((fake_labels == c).sum()),
+            "cells": _covered(fake[fake_labels == c], real[drawn[known == c]]),
+        }
+        for c in fake_labels.unique().tolist()
+    ]
+    return {"rows": rows}
 
 
-def _row(rows: dict[str, dict[str, Any]], member: str, names: Sequence[str]) -> dict[str, Any]:
-    return rows.setdefault(member, {"name": _name(member, names), "samples": None, "cells": {}})
-
-
-def _name(member: str, names: Sequence[str]) -> str:
-    return names[int(member)] if member.isdigit() and int(member) < len(names) else member
-
-
-def _place(member: str) -> tuple[int, str]:
-    return (int(member) if member.isdigit() else 1 << 62, member)
+def _name(number: int, names: Sequence[str]) -> str:
+    return names[number] if number < len(names) else str(number)
 
 
 def _covered(fake: Tensor, real: Tensor) -> dict[str, dict[str, Any]]:
@@ -113,5 +102,5 @@ def modes_of(
             modes = Modes(fake, list(shares), names, "by the class of the real picture nearest to a sample")
     if modes is None or len(modes.fake) < 2 or not sum(modes.fake) or not sum(modes.real):
         return None
-    told = [_name(str(i), modes.names) for i in range(len(modes.fake))]
+    told = [_name(i, modes.names) for i in range(len(modes.fake))]
     return {"how": modes.how, "names": told, "fake": list(map(int, modes.fake)), "real": list(map(int, modes.real))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from ..config import write_text
 from ..errors import UserError
 from . import charts, pictures
 from .build import HEADLINE_PIXELS, facts, flatten, over_time
+from .evaluations import identity
+from .exhibited import exhibited
 from .page import page
 from .record import Record, read
 
@@ -51,16 +53,15 @@ def names_of(records: Sequence[Record]) -> list[str]:
 
 
 def compared(records: Sequence[Record]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Figures that two runs or more have by the same protocol: `[{"name", "protocol", "values": one a run or None}]`;
-    and the names of those that only one has."""
-    kept: dict[tuple[str, str], list[dict[str, Any] | None]] = {}
+    """Figures that two runs or more have by the same protocol and of the same real pictures: `[{"name", "protocol",
+    "values": one a run or None}]`; and the names of those that only one has."""
+    kept: dict[tuple[str, str, str], list[dict[str, Any] | None]] = {}
     for number, record in enumerate(records):
         for figure in (f for f in record.evaluation if not str(f["name"]).endswith("-floor")):
-            key = (str(figure["name"]), str(figure.get("protocol", "")))
-            kept.setdefault(key, [None] * len(records))[number] = figure
+            kept.setdefault(identity(figure), [None] * len(records))[number] = figure
     shared = {k: v for k, v in kept.items() if sum(f is not None for f in v) > 1}
-    found = [{"name": name, "protocol": protocol, "values": values} for (name, protocol), values in shared.items()]
-    alone = sorted({name for name, protocol in kept if (name, protocol) not in shared})
+    found = [{"name": name, "protocol": by, "values": values} for (name, by, _), values in shared.items()]
+    alone = sorted({key[0] for key in kept if key not in shared})
     return found, [name for name in alone if name not in {f["name"] for f in found}]
 
 
@@ -150,8 +151,17 @@ def _json(records: Sequence[Record]) -> str:
     names = names_of(records)
     found, alone = compared(records)
     runs = [
-        {"name": n, "folder": str(r.folder), "facts": _facts(r), "figures": r.evaluation, "curves": r.curves()}
-        for n, r in zip(names, records, strict=True)
+        {
+            "name": name,
+            "folder": str(record.folder),
+            "facts": _facts(record),
+            "figures": record.evaluation,
+            "earlier": record.earlier,
+            "logged": [metric for metric in record.metrics() if "samples" in metric],
+            "classes": _classes(record),
+            "curves": record.curves(),
+        }
+        for name, record in zip(names, records, strict=True)
     ]
     told = [{**row, "reading": reading(row, names)} for row in found]
     return (
@@ -164,14 +174,41 @@ def _json(records: Sequence[Record]) -> str:
     )
 
 
+HEADER = ["run", "figure", "value", "spread", "low", "high", "floor", "protocol"]
+HEADER += ["kind", "samples", "checkpoint", "data"]
+
+
 def _csv(records: Sequence[Record]) -> str:
-    """A row a figure and run."""
+    """A row a figure and run; `kind` says which: the newest of an `evaluation`, an `earlier` one, one `logged` during
+    training, or one of the samples of a `class` that the report looks at."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run", "figure", "value", "spread", "low", "high", "floor", "protocol"])
+    writer = csv.DictWriter(text, HEADER, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
     for name, record in zip(names_of(records), records, strict=True):
-        for figure in record.evaluation:
-            low, high = figure.get("interval") or ("", "")
-            spread, floor, protocol = (figure.get(key) for key in ("spread", "floor", "protocol"))
-            writer.writerow([name, figure["name"], figure["value"], spread, low, high, floor, protocol])
+        judged = {str(f["name"]) for f in [*record.evaluation, *record.earlier]}
+        kinds = {
+            "evaluation": record.evaluation,
+            "earlier": record.earlier,
+            "logged": [m for m in record.metrics() if "value" in m and str(m.get("name")) not in judged],
+            "class": _classes(record),
+        }
+        for kind, figures in kinds.items():
+            writer.writerows(_row(figure) | {"run": name, "kind": kind} for figure in figures)
     return text.getvalue()
+
+
+def _row(figure: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = figure.get("interval") or ("", "")
+    return {**figure, "figure": figure["name"], "low": low, "high": high}
+
+
+def _classes(record: Record) -> list[dict[str, Any]]:
+    """Figures of single classes that the report shows and no evaluation has: `precision/Bag`."""
+    closely = exhibited(record.folder)
+    if not closely or not isinstance(closely["classes"], dict):
+        return []
+    return [
+        {"name": f"{column}/{row['name']}", **cell, "protocol": f"{row['samples']} samples of the class"}
+        for row in closely["classes"].get("rows", ())
+        for column, cell in row["cells"].items()
+    ]

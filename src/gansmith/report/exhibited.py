@@ -27,7 +27,7 @@ def exhibited(run: Path) -> dict[str, Any] | None:
             "about": {key: str(told.get(key) or "") for key in ("protocol", "extractor", "checkpoint")},
             "neighbours": _neighbours(folder, told),
             "realism": _realism(folder, told),
-            "classes": _classes(told.get("classes")),
+            "classes": told.get("classes"),
             "modes": _modes(told.get("modes")),
         }
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
@@ -87,30 +87,66 @@ def _score(value: float | None) -> str:
     return "∞" if value is None else f"{value:.2f}"
 
 
-def _classes(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if not told:
+def class_table(told: Mapping[str, Any] | None, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The table of classes: figures of each, and what the exhibits tell of them; None where nothing is known.
+
+    Args:
+        told: classes as exhibits.json has them.
+        figures: of evaluations; those of single classes, `class-FD/Bag`, make the first columns.
+    """
+    looked, samples = _looked_at(told)
+    measured = _measured(figures)
+    columns = list(dict.fromkeys(column for cells in (measured, looked) for _, column in cells))
+    if not columns:
         return None
-    rows = [
-        {"name": row["name"], "samples": row["samples"], "cells": [_cell(row["cells"].get(c)) for c in told["columns"]]}
-        for row in told["rows"]
-    ]
+    cells = {place: _cell(cell) for place, cell in {**looked, **measured}.items()}
+    names = dict.fromkeys([*samples, *(name for name, _ in measured)])
+    rows = [[cells.get((name, column), _cell({})) for column in columns] for name in names]
     return {
-        "columns": told["columns"],
-        "rows": rows,
-        "counted": any(row["samples"] for row in rows),
-        "floors": any(cell["floor"] for row in rows for cell in row["cells"]),
+        "columns": columns,
+        "rows": [{"name": n, "samples": samples.get(n), "cells": row} for n, row in zip(names, rows, strict=True)],
+        "counted": any(samples.values()),
+        "floors": any(cell["floor"] for row in rows for cell in row),
+        "measured": bool(measured),
     }
 
 
-def _cell(told: Mapping[str, Any] | None) -> dict[str, str]:
-    if told is None:
-        return {"value": "-", "interval": "", "floor": ""}
+Cells = dict[tuple[str, str], Mapping[str, Any]]  # by class and column
+
+
+def _looked_at(told: Mapping[str, Any] | None) -> tuple[Cells, dict[str, Any]]:
+    """What exhibits.json tells of classes, and how many samples each has; nothing of a damaged one."""
+    try:
+        rows = list((told or {}).get("rows", ()))
+        cells: Cells = {(str(r["name"]), str(column)): dict(cell) for r in rows for column, cell in r["cells"].items()}
+        return cells, {str(row["name"]): row["samples"] for row in rows}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}, {}
+
+
+def _measured(figures: Sequence[Mapping[str, Any]]) -> Cells:
+    """Figures of single classes; where several extractors measured the same, each has a column of its own."""
+    found, by = dict[tuple[str, str, str], Mapping[str, Any]](), dict[str, set[str]]()
+    for figure in figures:
+        family, slash, name = str(figure["name"]).partition("/")
+        if slash and not name.endswith("-floor"):
+            extractor = str(figure.get("protocol", "")).partition("(")[0]
+            found[name, family, extractor] = figure
+            by.setdefault(family, set()).add(extractor)
+    return {(n, family if len(by[family]) == 1 else f"{family}-{e}"): f for (n, family, e), f in found.items()}
+
+
+def _cell(told: Mapping[str, Any]) -> dict[str, str]:
     interval, floor = told.get("interval"), told.get("floor")
     return {
-        "value": f"{told['value']:.3g}",
-        "interval": f"{interval[0]:.3g} to {interval[1]:.3g}" if interval else "",
-        "floor": "" if floor is None else f"{floor:.3g}",
+        "value": _short(told.get("value")),
+        "interval": f"{_short(interval[0])} to {_short(interval[1])}" if interval else "",
+        "floor": "" if floor is None else _short(floor),
     }
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, int | float) else "-"
 
 
 def _modes(told: Mapping[str, Any] | None) -> dict[str, Any] | None:

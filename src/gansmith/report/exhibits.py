@@ -21,7 +21,7 @@ from torch import Tensor
 from ..config import write_bytes
 from ..data.source import Source
 from ..errors import DataError, UserError
-from ..metrics.base import Extractor, Figure, MeasuredBy
+from ..metrics.base import Extractor, MeasuredBy
 from ..metrics.neighbours import nearest
 from ..metrics.onepass import Part, Wants, look
 from ..metrics.realism import balls, realism, typical_distance
@@ -61,7 +61,6 @@ def exhibit(
     fakes: Iterable[Part],
     real: Source,
     known_features: Float[Tensor, "n d"],
-    figures: Sequence[Figure] = (),
     *,
     rows: Int64[Tensor, " rows"] | None = None,
     most: int = MOST,
@@ -79,7 +78,6 @@ def exhibit(
             them; no more parts are drawn than `most` pictures need.
         real: gives the real pictures, with their classes under `y` where they have some.
         known_features: of real pictures.
-        figures: of the judgement; those of single classes, `class-FD/3`, go into the table of classes.
         rows: which row of `real` each row of `known_features` is; 0, 1, 2 ... when left out.
         most: how many samples are looked at.
         modes: how often the metric `modes` saw each mode; without it, samples without classes are counted by the class
@@ -110,7 +108,6 @@ def exhibit(
         real_labels=lambda places: _labels(real, rows[places]),
         classes=spec.classes,
         shares=spec.class_counts,
-        figures=figures,
         modes=modes,
         about={"protocol": str(by), "extractor": extractor.name, "checkpoint": checkpoint},
         seed=seed,
@@ -128,7 +125,6 @@ def make_exhibits(
     real_labels: Callable[[Rows], Tensor | None] | None = None,
     classes: Sequence[str] = (),
     shares: Sequence[int] = (),
-    figures: Sequence[Figure] = (),
     modes: Modes | None = None,
     about: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -159,9 +155,7 @@ def make_exhibits(
         "samples": len(fakes),
         "neighbours": _neighbours(sheets, fakes, reals, away, which, typical_distance(real_features, seed=seed)),
         "realism": _realism(sheets, fakes, fake_features, real_features, seed),
-        "classes": by_class(
-            fake_features, fake_labels, real_features, real_labels, figures=figures, names=classes, seed=seed
-        ),
+        "classes": by_class(fake_features, fake_labels, real_features, real_labels, names=classes, seed=seed),
         "modes": modes_of(modes, which[:, 0], fake_labels, real_labels, names=classes, shares=shares),
     }
     _write(folder, sheets, document)

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from ..errors import RunFolderError
+from .evaluations import figures_of, judgements, latest
 
 PROBLEMS = ("skip", "rollback", "oom", "warning", "failed", "save_failed", "damaged", "alarm")
 
@@ -26,7 +27,8 @@ class Record:
         unreadable: lines of the log that were no JSON (a process killed while it wrote leaves one).
         grids: sample grids as (samples seen, file), oldest first.
         stages: the same of what samples are made through, where the recipe has stages.
-        evaluation: figures of `gansmith evaluate`, newest judgement last.
+        evaluation: figures of `gansmith evaluate`, newest judgement last; of those measured twice, the newer.
+        earlier: those that were measured again, oldest first.
     """
 
     folder: Path
@@ -36,6 +38,7 @@ class Record:
     grids: list[tuple[int, Path]] = field(default_factory=list)
     stages: list[tuple[int, Path]] = field(default_factory=list)
     evaluation: list[dict[str, Any]] = field(default_factory=list)
+    earlier: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, *kinds: str) -> list[dict[str, Any]]:
         """The events of these kinds, in order."""
@@ -92,7 +95,11 @@ def read(folder: Path | str) -> Record:
     if not (folder / "log.jsonl").is_file():
         raise RunFolderError(f"this is no run folder (it has no log.jsonl; `gansmith train DATA` makes one): {folder}")
     grids, stages = _grids(folder / "samples"), _grids(folder / "samples" / "stages")
-    record = Record(folder, config=_config(folder), grids=grids, stages=stages, evaluation=_evaluation(folder))
+    figures = figures_of(judgements(folder / "evaluation.json"))
+    newest = latest(figures)
+    kept = set(map(id, newest))
+    earlier = [figure for figure in figures if id(figure) not in kept]
+    record = Record(folder, _config(folder), grids=grids, stages=stages, evaluation=newest, earlier=earlier)
     for line in _lines(folder / "log.jsonl"):
         if isinstance(line, Mapping):
             record.events.append(dict(line))
@@ -128,12 +135,3 @@ def _grids(folder: Path) -> list[tuple[int, Path]]:
         if digits:
             found.append((int(digits[-1]), path))
     return sorted(found)
-
-
-def _evaluation(folder: Path) -> list[dict[str, Any]]:
-    try:
-        content = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    figures = content.get("figures") if isinstance(content, dict) else None
-    return list(figures) if isinstance(figures, list) else []

@@ -13,6 +13,7 @@ from ...errors import DataError
 from ..base import Reduction, Seen, Side, Streaming, as_float64
 from ..functional import frechet_distance, frechet_influences
 
+SIDES: tuple[Side, ...] = ("real", "fake")
 SUMS = ("count", "sum", "outer")
 
 
@@ -55,8 +56,26 @@ class FrechetSums(Streaming):
 
     def remarks(self) -> dict[str, str]:
         fewest = int(min(self.whole("real_count"), self.whole("fake_count")))
-        said = too_few(fewest, self.whole("fake_sum").numel())
+        dim = self.whole("fake_sum").numel()
+        said = too_few(fewest, dim) or flat({side: self.moments(side)[1] for side in SIDES})
         return {self.name: said} if said else {}
+
+
+def rank(sigma: Tensor) -> int:
+    """In how many directions a covariance (d, d) varies: its eigenvalues above rounding."""
+    values = torch.linalg.eigvalsh(as_float64(sigma))
+    return int((values > values.max() * len(values) * torch.finfo(values.dtype).eps).sum())
+
+
+def flat(sigmas: Mapping[Side, Tensor]) -> str:
+    """Says of which side the features leave directions out, though the pictures are enough; else an empty string."""
+    for side, sigma in sigmas.items():
+        if (found := rank(sigma)) < len(sigma):
+            return (
+                f"sees the {side} pictures vary in {found} of {len(sigma)} directions only: their covariance is "
+                "singular, nothing is added to it, and differences in the other directions count by their means alone"
+            )
+    return ""
 
 
 def too_few(fewest: int, dim: int) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, several
 from ..base import Seen, Side
 from ._sample import PictureSample
 
@@ -25,6 +26,8 @@ class Pairs(PictureSample):
         pairs: how many, at most, of each side.
         seed: of the draw.
     """
+
+    uses: ClassVar[frozenset[str]] = frozenset({"labels"})
 
     def __init__(self, *, pairs: int = 1000, seed: int = 2020) -> None:
         super().__init__(2 * pairs, seed)
@@ -47,7 +50,7 @@ class Pairs(PictureSample):
 
     def detail(self) -> str:
         first, _, classes = self._paired("fake")
-        return f"{len(first)} pairs{' within classes' if classes else ''}"
+        return f"{several(len(first), 'pair')}{' within classes' if classes else ''}"
 
     def _titles(self) -> list[tuple[Side, str]]:
         return [("fake", self.name), ("real", f"{self.name}_real")]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, several
 from ..base import Reduction, Seen, Side, Streaming
 
 BYTES = 1 << 29  # of pictures kept on one side, at most
@@ -133,4 +133,4 @@ class PictureSample(Streaming):
 
 def _shape(pixels: Tensor) -> str:
     h, w, c = pixels.shape[1:]
-    return f"{w}x{h} with {c} channel{'s' * (c > 1)}"
+    return f"{w}x{h} with {several(c, 'channel')}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from ...errors import DataError
 from ...nn.features.pixels import as_grey, as_rgb, channels_last, clean
-from ..base import Reduction, Seen, Side
+from ..base import Reduction, Seen, Side, Working
 from ._sample import PictureSample, states_of
 
 WIDTHS = (32, 64, 128)
@@ -54,6 +55,7 @@ class AccuracyScore(PictureSample):
     ) -> None:
         super().__init__(keep, seed)
         self.steps, self.batch, self.size = steps, batch, size
+        self.working: Working | None = None
 
     def prepared(self, pixels: Tensor) -> Tensor:
         x = as_grey(pixels) if pixels.shape[-1] == 1 else as_rgb(pixels)
@@ -81,7 +83,8 @@ class AccuracyScore(PictureSample):
             if x.shape[-1] != test.shape[-1]:
                 raise DataError(f"{side} and held-out pictures differ in channels: {x.shape[-1]} and {test.shape[-1]}")
             classes = int(torch.cat([y, wanted]).max()) + 1
-            net = trained(x, y, classes, steps=self.steps, batch=self.batch, seed=self.seed)
+            told = self.working and partial(self.working, f"classifier of {side} pictures")
+            net = trained(x, y, classes, steps=self.steps, batch=self.batch, seed=self.seed, progress=told)
             self.known[side] = (predicted(net, test) == wanted).double()
         return self.known[side]
 
@@ -115,11 +118,19 @@ class Classifier(nn.Module):
 
 
 def trained(
-    x: UInt8[Tensor, "n h w c"], y: Int64[Tensor, " n"], classes: int, *, steps: int, batch: int, seed: int
+    x: UInt8[Tensor, "n h w c"],
+    y: Int64[Tensor, " n"],
+    classes: int,
+    *,
+    steps: int,
+    batch: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Classifier:
     """A classifier after `steps` of Adam, its rate falling to 0 along a cosine, on pictures shifted by up to 2 pixels.
 
-    Equal arguments give equal networks on one kind of device; torch's global generator is left as it was.
+    Equal arguments give equal networks on one kind of device; torch's global generator is left as it was. `progress` is
+    called with (steps done, steps).
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with torch.random.fork_rng():
@@ -129,13 +140,15 @@ def trained(
     optimizer = torch.optim.Adam(net.parameters(), lr=RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     random = torch.Generator().manual_seed(seed)
-    for _ in range(steps):
+    for done in range(steps):
         rows = torch.randint(len(x), (batch,), generator=random)
         loss = F.cross_entropy(net(_shifted(_scaled(x[rows]), random).to(device)), y[rows].to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
+        if progress is not None:
+            progress(done + 1, steps)
     return net.eval()
 
 

@@ -12,9 +12,7 @@ from torch import Tensor
 from ...errors import DataError
 from ..base import Reduction, Seen, Side, Streaming
 from ..functional import frechet_distance, frechet_influences, moments
-from ._frechet import too_few
-
-SIDES: tuple[Side, Side] = ("real", "fake")
+from ._frechet import SIDES, too_few
 
 
 class ClassFID(Streaming):
@@ -78,6 +76,16 @@ class ClassFID(Streaming):
             found[f"class_fid/{c}"] = {s: _spread(m, labels[s] == c) for s, m in zip(SIDES, moved, strict=True)}
         mean: dict[Side, Tensor] = {s: torch.stack([f[s] for f in found.values()]).mean(0) for s in SIDES}
         return {"class_fid": mean, **found}
+
+    def rests_on(self) -> dict[str, tuple[int, int]]:
+        """The pictures of its own that each class's distance rests on."""
+        counts = {c: tuple(map(len, self._rows(c))) for c in self._classes()}
+        return {f"class_fid/{c}": (real, fake) for c, (real, fake) in counts.items()}
+
+    def detail(self) -> str:
+        found = self.rests_on().values()
+        fewest = min(min(counts) for counts in found)
+        return f"{len(found)} classes of {fewest} or more" if len(found) > 1 else "1 class"
 
     def remarks(self) -> dict[str, str]:
         fewest = min(min(map(len, self._rows(c))) for c in self._classes())

@@ -10,6 +10,7 @@ of the bias that comes of the real pictures goes as well, and three decompositio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -62,10 +63,13 @@ class FIDInfinity(Rows):
     def doubt(self) -> dict[str, float]:
         """What the extrapolation itself may be wrong by, with its sign.
 
-        The step to an extrapolation of second order, through quarters; or, where quarters have no covariance of full
-        rank, the whole correction.
+        The step to an extrapolation of second order, through quarters; where quarters have no covariance of full rank,
+        the whole correction; and where halves have none, it is not known: FID of so few pictures does not fall as c/n.
         """
-        whole, halves, dim = self.distance(1), self.distance(2), self.rows("fake").shape[1]
+        dim = self.rows("fake").shape[1]
+        if self._fewest() // 2 <= dim:
+            return {"fid_infinity": math.inf}
+        whole, halves = self.distance(1), self.distance(2)
         if self._fewest() // 4 <= dim:
             return {"fid_infinity": whole - halves}
         return {"fid_infinity": (8 * whole - 6 * halves + self.distance(4)) / 3 - (2 * whole - halves)}

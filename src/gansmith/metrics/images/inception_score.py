@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, several
 from ..base import Reduction, Seen, Side, Streaming
 from ..functional import canonical_order, checked_finite
 
@@ -103,7 +103,7 @@ class InceptionScore(Streaming):
         }
 
     def detail(self) -> str:
-        return f"{self.splits} splits"
+        return several(self.splits, "split")
 
 
 METRIC = InceptionScore

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, several
 from ..base import Rows, Seen, Side
 from ..functional import canonical_order, cubic_means, kid
 
@@ -55,7 +55,7 @@ class KID(Rows):
         return {"kid": {"real": _projected(real, fake), "fake": _projected(fake, real)}}
 
     def detail(self) -> str:
-        return f"{self.subsets} subsets of {self.size()}"
+        return f"{several(self.subsets, 'subset')} of {self.size()}"
 
 
 def _projected(rows: Tensor, others: Tensor) -> Tensor:

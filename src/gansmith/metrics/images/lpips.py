@@ -45,14 +45,13 @@ class LPIPSDiversity(Pairs):
         """
         return lpips.LPIPS(self.weights).to("cuda" if torch.cuda.is_available() else "cpu")
 
-    @staticmethod
-    def prepare() -> None:
+    def prepare(self) -> None:
         """Looks whether the weights are on this machine.
 
         Raises:
             DataError: they are absent or damaged.
         """
-        lpips.LPIPS()
+        assert self.network
 
     def compare(self, first: Tensor, second: Tensor) -> Tensor:
         return self.network.between(first, second)

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, several
 from ..base import Reduction, Rows, Seen, Side
 from ..functional import canonical
 from ..neighbours import nearest
@@ -69,7 +69,7 @@ class Memorisation(Rows):
         }
 
     def detail(self) -> str:
-        return f"n_held={len(self.rows('held'))}, {self._used(self.rows('held'))} cells"
+        return f"n_held={len(self.rows('held'))}, {several(self._used(self.rows('held')), 'cell')}"
 
     def _used(self, held: Tensor) -> int:
         """Cells of the partition: fewer than asked for where held-out pictures would be too few in each."""

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, several
 from ...nn.features.pixels import as_grey, as_rgb
 from ._pairs import Pairs
 
@@ -50,7 +50,7 @@ class MSSSIM(Pairs):
         if not len(pixels):
             return ""
         scales = len(fitting_weights(min(pixels.shape[1:3])))
-        return f"{super().detail()}, {scales} scale{'s' * (scales > 1)}"
+        return f"{super().detail()}, {several(scales, 'scale')}"
 
 
 def fitting_weights(side: int) -> tuple[float, ...]:

@@ -10,6 +10,8 @@ from torch import Tensor
 from ..base import Rows, Seen, Side
 from ..functional import ball_counts, precision_recall, radii, sole
 
+UNEVEN = 1.05  # times as many pictures on one side as on the other, from which it is said
+
 
 class PrecisionRecall(Rows):
     """Precision and recall, each in [0, 1], by balls to the k-th nearest neighbour.
@@ -41,6 +43,15 @@ class PrecisionRecall(Rows):
         return {
             "precision": {"real": precision_real, "fake": precision_fake},
             "recall": {"real": recall_real, "fake": recall_fake},
+        }
+
+    def remarks(self) -> dict[str, str]:
+        n, m = len(self.rows("real")), len(self.rows("fake"))
+        if max(n, m) <= UNEVEN * min(n, m):
+            return {}
+        return {
+            "precision": f"and recall do not compare with each other: one rests on the balls of {n} real pictures, the "
+            f"other on those of {m} fakes, and balls shrink as they become more; give as many of each"
         }
 
     def detail(self) -> str:

@@ -23,6 +23,7 @@ from .precision import features_dtype, full_precision
 from .weights import absent, find_cached, find_weights, read_tensors, tensors_digest
 
 SIDE, PATCH = 224, 14
+PUBLISHED = "https://dl.fbaipublicfiles.com/dinov2"
 
 
 @dataclass(frozen=True)
@@ -226,5 +227,5 @@ class DinoExtractor(nn.Module):
 def _published(name: str, weights: str | Path | None) -> dict[str, Tensor]:
     found = find_cached(name) if weights is None else find_weights(name, weights)
     if found is None:
-        raise absent(name)
+        raise absent(name, source=f"It is published at {PUBLISHED}/{name.removesuffix('_pretrain.pth')}/{name}")
     return read_tensors(found)

@@ -22,6 +22,10 @@ from .weights import tensors_digest
 SIDE = 28
 MEAN, STD = 0.2860, 0.3530  # of the training pictures, in [0, 1]
 ASSET = "fashion_classifier.safetensors"
+GARMENTS = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
 
 
 class FashionNet(nn.Module):
@@ -77,6 +81,7 @@ class FashionExtractor(nn.Module):
     resize = "fit28"
     dim = 128
     heads = ("logits",)
+    classes = GARMENTS
 
     def __init__(self, batch: int = 256) -> None:
         super().__init__()

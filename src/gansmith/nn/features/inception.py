@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -220,6 +221,11 @@ class InceptionExtractor(nn.Module):
     name = "inception"
     dim = 2048
     digest = SHA256[:12]
+    lacking: ClassVar[dict[str, str]] = {
+        "logits": f"Its 1008-way classifier is not on this machine: put {HEAD}, a release file of torch-fidelity "
+        "(https://github.com/toshas/torch-fidelity/releases), into a folder that GANSMITH_WEIGHTS names, or give a "
+        "file with fc.weight as head=… to load_extractor"
+    }
 
     def __init__(
         self,
@@ -278,11 +284,7 @@ class InceptionExtractor(nn.Module):
 
     def _refuse_absent(self, heads: Sequence[str]) -> None:
         if "logits" in heads and self.fc is None:
-            raise DataError(
-                "the logits need the network's 1008-way classifier, whose weights are not on this machine.\n"
-                f"Give a file with fc.weight as head=…, or put {HEAD} (a release file of torch-fidelity) into a folder "
-                "that GANSMITH_WEIGHTS names"
-            )
+            raise DataError(f"the logits need the network's 1008-way classifier.\n{self.lacking['logits']}")
         if unknown := sorted(set(heads) - {"spatial", "logits"}):
             raise DataError(f"inception has the heads spatial and logits, not: {', '.join(unknown)}")
 

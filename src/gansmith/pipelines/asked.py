@@ -1,0 +1,121 @@
+"""Which metrics were asked for, which of them fit what there is, and what the others lack."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..errors import ConfigError, DataError, MissingExtra, did_you_mean
+from ..metrics import registry
+from ..metrics.equivariance import Equivariance
+from ..metrics.onepass import HEAD
+from ..metrics.path_length import PathLength
+from ..metrics.probes import Probe
+from .generate import Generator
+
+METRICS = ("fid", "kid", "precision_recall", "density_coverage")
+COMPARED = ("fid", "kid", "precision_recall")
+PROBES: Mapping[str, type[Probe]] = {probe.name: probe for probe in (Equivariance, PathLength)}
+ALL = "all"
+NEEDS = {
+    "labels": "classes on both sides",
+    "held": "pictures that training never saw (--held)",
+    "head:logits": "an extractor with class scores",
+    "head:spatial": "an extractor with spatial features (inception)",
+    "generator": "the generator itself",
+}
+Settings = Mapping[str, Mapping[str, Any]]
+
+
+def named(metrics: Any) -> list[str]:
+    """The names that were asked for, each once; a single one may come as a text.
+
+    Raises:
+        ConfigError: none, or an unknown one.
+    """
+    if not isinstance(metrics, Iterable):
+        raise ConfigError(f"metrics are names, such as {list(COMPARED)}, not: {metrics!r}")
+    asked = list(dict.fromkeys([metrics] if isinstance(metrics, str) else map(str, metrics)))
+    known = {*registry.names(), *PROBES}
+    if not asked:
+        raise ConfigError(f"no metric was asked for; known: {', '.join(sorted(known))}, or all")
+    for name in asked:
+        if name not in known and name != ALL:
+            raise ConfigError(f"no metric {name!r}; known: {', '.join(sorted(known))}.{did_you_mean(name, known)}")
+    return asked
+
+
+def whole(value: Any, name: str, least: int | None = 1) -> int:
+    """A whole number as an int.
+
+    Raises:
+        ConfigError: it is none, or below `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or (least is not None and value < least):
+        wanted = "a whole number" + ("" if least is None else f", {least} or more")
+        raise ConfigError(f"{name} is {wanted}; not: {value!r}")
+    return int(value)
+
+
+def fitting(
+    asked: Sequence[str], have: frozenset[str], make: Generator | None, settings: Settings
+) -> tuple[list[str], str]:
+    """All metrics that fit what there is, and those that were asked for besides `all`; and what is left out, and why.
+
+    Args:
+        asked: names, and `all`.
+        have: what metrics need and there is: `features`, `pixels`; of `labels`, `held`; heads of the extractor.
+        make: the generator; None for plain pictures.
+        settings: of metrics.
+    """
+    fits, lacks = list[str](), dict[str, list[str]]()
+    for name in registry.names():
+        metric = registry.make(name, settings.get(name))
+        reasons = [NEEDS.get(need, f"an extractor with {need}") for need in sorted(metric.needs - have)]
+        _sort(name, reasons or _absent(metric), fits, lacks)
+    for name, cls in PROBES.items():
+        wishes: set[str] = set() if make is None else {*getattr(cls, "wishes", ())} - {*make.recipe.honours}
+        reasons = [NEEDS["generator"]] if make is None else [f"a recipe that honours {w}" for w in sorted(wishes)]
+        _sort(name, reasons or _absent(cls(**settings.get(name, {}))), fits, lacks)
+    left = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in lacks.items())
+    others = [name for name in asked if name != ALL]
+    return list(dict.fromkeys([*fits, *others])), left
+
+
+def _sort(name: str, reasons: Sequence[str], fits: list[str], lacks: dict[str, list[str]]) -> None:
+    if reasons:
+        lacks.setdefault(" and ".join(reasons), []).append(name)
+    else:
+        fits.append(name)
+
+
+def _absent(metric: Any) -> list[str]:
+    """What a metric works with that is not on this machine: weights of networks of its own."""
+    try:
+        getattr(metric, "prepare", lambda: None)()
+    except (DataError, MissingExtra) as error:
+        return [str(error).splitlines()[0]]
+    return []
+
+
+def heads(extractor: Any) -> frozenset[str]:
+    """The further outputs that an extractor has, as metrics need them."""
+    return frozenset(HEAD + head for head in getattr(extractor, "heads", ()))
+
+
+def refuse_without_classes(streamed: Sequence[str], unlike: str) -> None:
+    """Refuses metrics of classes where both sides have none in common.
+
+    Raises:
+        ConfigError: says which metrics do without.
+    """
+    need = [name for name in streamed if "labels" in registry.make(name).needs]
+    if need and unlike:
+        raise ConfigError(f"{', '.join(need)}: {unlike}")
+    if need:
+        others = [name for name in registry.names() if "labels" not in registry.make(name).needs]
+        raise ConfigError(
+            f"{', '.join(need)} needs the class of every picture on both sides: a recipe that heeds classes, such as "
+            f"cgan, or folders with one folder a class; without classes there are: {', '.join(others)}"
+        )
