@@ -127,6 +127,10 @@ def test_modes_are_named_where_the_classifier_names_them(run: Path) -> None:
     told = json.loads((run / "evaluation" / "exhibits.json").read_text(encoding="utf-8"))
     assert told["modes"]["names"][0] == "T-shirt/top"
     assert len(told["modes"]["names"]) == 10
+    assert "pictures=16x16x1" in told["protocol"]
+    evaluate(run, (fashion(200), NAMES[LABELS]), extractor="fashion", n=100, metrics=["fid"])
+    again = json.loads((run / "evaluation" / "exhibits.json").read_text(encoding="utf-8"))
+    assert again["modes"] == told["modes"], "what was counted is kept while the checkpoint is the same"
 
 
 def test_what_no_extractor_takes_part_in_is_measured_once(tmp_path: Path) -> None:

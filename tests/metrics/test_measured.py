@@ -74,6 +74,12 @@ def test_a_share_that_nothing_moves_is_not_certain(value: float, wanted: tuple[f
     assert interval(2.0, still, (0.0, 5.0), of=100) == (2.0, 2.0)
 
 
+def test_a_mean_over_pairs_is_no_share() -> None:
+    one = pictures(1).expand(60, -1, -1, -1)
+    found = judge([pictures(60)], [one], Mean(), ("ms_ssim",), **QUIET)
+    assert (found[0].value, found[0].interval) == (1.0, None)
+
+
 def test_recall_of_nothing_reaches_as_far_as_it_may() -> None:
     found = {f.name: f for f in judge([pictures(80)], [pictures(80, seed=1) // 200], Mean(), **QUIET)}
     assert found["recall"].value == 0
@@ -118,8 +124,8 @@ def test_a_singular_covariance_is_said_though_the_pictures_are_enough() -> None:
     said = fed(FID(), normal(200, 6, 1), flat).remarks()["fid"]
     assert "sees the fake pictures vary in 3 of 6 directions only" in said
     assert "nothing is added to it" in said
-    constant = fed(FID(), torch.ones(200, 6), normal(200, 6, 1)).remarks()["fid"]
-    assert "the real pictures vary in 0 of 6 directions" in constant
+    constant = fed(FID(), torch.full((200, 6), 0.1).cumsum(1), normal(200, 6, 1)).remarks()["fid"]
+    assert "the real pictures vary in 0 of 6 directions" in constant, "rounding is no direction"
     assert fed(FID(), normal(200, 6, 0), normal(200, 6, 1)).remarks() == {}
 
 

@@ -188,6 +188,7 @@ class Metric(Protocol):
         `doubt() -> dict[str, float]`: what a figure may be wrong by, with its sign, beyond its spread; infinite where
             nothing is known of that.
         `bounds: ClassVar[Mapping[str, tuple[float, float]]]`: of a figure, its least and its largest value.
+        `shares: ClassVar[frozenset[str]]`: the figures that are shares of the pictures; left out, all within (0, 1).
         `compared_as: ClassVar[str]`: the metric by which two models are compared in its stead, as its own bias differs
             between models; empty where there is none.
         `higher: ClassVar[frozenset[str]]`: figures that are better when higher; all others are better when lower.

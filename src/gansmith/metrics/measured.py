@@ -14,6 +14,7 @@ from .bootstrap import interval, resampled
 from .extractors import figure_name
 
 FLOOR = "-floor"
+NEAR = 1.25  # times as many pictures, from which a floor is one of another n
 
 
 def measured(
@@ -39,13 +40,14 @@ def measured(
     if sample is not None and hasattr(metric, "influences"):
         moved = metric.influences(sample)
     bounds: Mapping[str, tuple[float, float]] = getattr(metric, "bounds", {})
+    shares: frozenset[str] | None = getattr(metric, "shares", None)
     rests_on: Mapping[str, tuple[int, int]] = metric.rests_on() if hasattr(metric, "rests_on") else {}
 
     def around(name: str) -> tuple[float, float] | None:
         if name not in moved:
             return None
         drawn = resampled(moved[name], counts, seed=seed)
-        fewest = min(counts[side] for side in moved[name])
+        fewest = min(counts[side] for side in moved[name]) if shares is None or name in shares else 0
         low, high = interval(found[name], drawn, bounds.get(name.partition("/")[0]), of=fewest)
         return (low, high) if low < high else None  # what no picture moves has no first order, and is not certain
 
@@ -84,12 +86,16 @@ def _counted(figure: Figure, what: str) -> str:
 
 
 def beside(figures: Sequence[Figure]) -> list[Figure]:
-    """Each figure with the value of its floor, where there is one; and what that is of, where its n is another."""
+    """Each figure with the value of its floor, where there is one; and what it is of, where its n is quite another."""
     floors = {f.name.removesuffix(FLOOR): f for f in figures if f.name.endswith(FLOOR)}
     return [_with(f, floors[f.name]) if f.name in floors else f for f in figures]
 
 
 def _with(figure: Figure, floor: Figure) -> Figure:
     ours, theirs = figure.protocol, floor.protocol
-    alike = ours.n_fake == theirs.n_fake and theirs.n_real in (0, ours.n_real)
+    alike = _near(ours.n_fake, theirs.n_fake) and (theirs.n_real == 0 or _near(ours.n_real, theirs.n_real))
     return replace(figure, floor=floor.value, floor_of="" if alike else floor.floor_of)
+
+
+def _near(one: int, other: int) -> bool:
+    return max(one, other) <= NEAR * min(one, other)

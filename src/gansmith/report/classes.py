@@ -14,6 +14,7 @@ from ..metrics.realism import covered
 LEAST = 16  # pictures of a class, below which its precision and coverage say nothing
 MOST_OF_CLASS = 2000
 MOST_LABELLED = 10_000  # real pictures whose classes are looked up
+COUNTED = "by a classifier"  # and not by the nearest real picture
 Labels = Callable[[Tensor], Tensor | None]
 
 
@@ -31,7 +32,7 @@ class Modes:
     fake: Sequence[int]
     real: Sequence[int]
     names: Sequence[str] = ()
-    how: str = "by a classifier"
+    how: str = COUNTED
 
 
 def by_class(

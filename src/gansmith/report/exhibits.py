@@ -27,7 +27,7 @@ from ..metrics.onepass import Part, Wants, look
 from ..metrics.realism import balls, realism, typical_distance
 from ..spec import ImageSpec
 from . import pictures
-from .classes import Modes, by_class, modes_of
+from .classes import COUNTED, Modes, by_class, modes_of
 from .exhibited import DOCUMENT, FOLDER
 from .sheets import Sheet, sheet
 
@@ -80,8 +80,8 @@ def exhibit(
         known_features: of real pictures.
         rows: which row of `real` each row of `known_features` is; 0, 1, 2 ... when left out.
         most: how many samples are looked at.
-        modes: how often the metric `modes` saw each mode; without it, samples without classes are counted by the class
-            of their nearest real picture.
+        modes: how often the metric `modes` saw each mode; without it, what it saw of this checkpoint before, or else
+            samples without classes are counted by the class of their nearest real picture.
         split: the part of the data that the real pictures are of, for the protocol.
         checkpoint: what made the samples, in the report's words.
         seed: of the choice among real pictures.
@@ -97,7 +97,8 @@ def exhibit(
     spec = real.spec
     if not isinstance(spec, ImageSpec):
         raise DataError(f"only pictures can be shown; these are: {spec.kind}")
-    by = MeasuredBy.of(extractor, len(rows), len(pixels), split, f"k={K}")
+    size = f"{spec.size}x{spec.size}x{spec.channels}"
+    by = MeasuredBy.of(extractor, len(rows), len(pixels), split, f"k={K}", size)
     return make_exhibits(
         run / FOLDER,
         fakes=pixels,
@@ -108,10 +109,20 @@ def exhibit(
         real_labels=lambda places: _labels(real, rows[places]),
         classes=spec.classes,
         shares=spec.class_counts,
-        modes=modes,
+        modes=modes or _seen_before(run / FOLDER, checkpoint),
         about={"protocol": str(by), "extractor": extractor.name, "checkpoint": checkpoint},
         seed=seed,
     )
+
+
+def _seen_before(folder: Path, checkpoint: str) -> Modes | None:
+    """The modes that the metric counted at an earlier look at this checkpoint."""
+    try:
+        told = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
+        modes = Modes(**{name: told["modes"][name] for name in ("fake", "real", "names", "how")})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return modes if checkpoint and told.get("checkpoint") == checkpoint and modes.how == COUNTED else None
 
 
 def make_exhibits(

@@ -57,20 +57,22 @@ class FrechetSums(Streaming):
     def remarks(self) -> dict[str, str]:
         fewest = int(min(self.whole("real_count"), self.whole("fake_count")))
         dim = self.whole("fake_sum").numel()
-        said = too_few(fewest, dim) or flat({side: self.moments(side)[1] for side in SIDES})
+        said = too_few(fewest, dim) or flat({side: self.moments(side) for side in SIDES})
         return {self.name: said} if said else {}
 
 
-def rank(sigma: Tensor) -> int:
-    """In how many directions a covariance (d, d) varies: its eigenvalues above rounding."""
+def rank(mu: Tensor, sigma: Tensor) -> int:
+    """In how many directions features of this mean (d,) and covariance (d, d) vary: its eigenvalues above the rounding
+    of sums of squares, which the mean has a part in."""
     values = torch.linalg.eigvalsh(as_float64(sigma))
-    return int((values > values.max() * len(values) * torch.finfo(values.dtype).eps).sum())
+    size = torch.maximum(values.max(), mu.square().sum())
+    return int((values > size * len(values) * torch.finfo(values.dtype).eps).sum())
 
 
-def flat(sigmas: Mapping[Side, Tensor]) -> str:
+def flat(moments: Mapping[Side, tuple[Tensor, Tensor]]) -> str:
     """Says of which side the features leave directions out, though the pictures are enough; else an empty string."""
-    for side, sigma in sigmas.items():
-        if (found := rank(sigma)) < len(sigma):
+    for side, (mu, sigma) in moments.items():
+        if (found := rank(mu, sigma)) < len(sigma):
             return (
                 f"sees the {side} pictures vary in {found} of {len(sigma)} directions only: their covariance is "
                 "singular, nothing is added to it, and differences in the other directions count by their means alone"

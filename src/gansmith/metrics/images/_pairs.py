@@ -28,6 +28,7 @@ class Pairs(PictureSample):
     """
 
     uses: ClassVar[frozenset[str]] = frozenset({"labels"})
+    shares: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, *, pairs: int = 1000, seed: int = 2020) -> None:
         super().__init__(2 * pairs, seed)
