@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..batch import Batch
 from ..recipes.base import Context, Loss, Networks, Phase
+from .correspondence import SOURCE
 from .game import Game, Players
 from .solver import Solver
 
@@ -31,8 +32,9 @@ class Duel:
     solver: Solver
 
     def pair(self, nets: Networks) -> Networks:
-        """This pair's networks, as `G` and `D`."""
-        return Networks({name: nets[f"{name}{self.number}"] for name in "GD"})
+        """This pair's networks, as `G` and `D`, and the source of `G` where it has one."""
+        own = ((name, f"{name}{self.number}") for name in ("G", "D", SOURCE))
+        return Networks({name: nets[key] for name, key in own if key in nets})
 
     def prepare(self, nets: Networks) -> None:
         """Builds into fresh networks what the game asks for.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -19,7 +19,7 @@ from ..losses.penalties import between, gradient_norm2, gradient_norm_error2
 from ..recipes.base import Context, Networks, Phase
 from ..schedule import Scheduled, at
 from ..spec import Spec
-from . import structure, terms
+from . import correspondence, structure, terms
 from .views import Augment, blurred, packed
 
 LossName: TypeAlias = Literal[
@@ -77,6 +77,8 @@ class Game:
         orthogonal: weight of BigGAN's regulariser of G (1e-4 in its paper), so that it can be truncated.
         top_k: G learns from this share of its pictures, those that D finds most real.
         unrolled: steps of D that G looks ahead; `unrolled_lr` is the rate of these.
+        correspondence: weight of a term in G's loss by which pictures of a group of `correspondence_group` stay as
+            alike and unlike as when the run began (Ojha 2021, arXiv:2104.06820); for few pictures, with --from.
         pac: pictures that D judges together; only without classes.
         spectral: which players are normalised spectrally, beyond what the recipe does itself.
         dropout: share of D's channels dropped after each rectifier.
@@ -108,6 +110,8 @@ class Game:
     top_k: Scheduled = 1.0
     unrolled: int = 0
     unrolled_lr: float = 1e-3
+    correspondence: float = 0.0
+    correspondence_group: int = 4
     pac: int = 1
     spectral: Literal["none", "D", "both"] = "none"
     dropout: float = 0.0
@@ -118,6 +122,11 @@ class Game:
     def pair(self) -> Pair:
         """The adversarial losses."""
         return PAIRS[self.loss]
+
+    @property
+    def signed(self) -> bool:
+        """Whether the sign of D's logits says 'real'."""
+        return not self.pair.compares and self.loss != "wasserstein"
 
     @property
     def penalises(self) -> bool:
@@ -146,13 +155,15 @@ class Game:
         if self.lecam:
             terms.prepare_lecam(nets.D)
         self.augment.prepare(nets)
+        if self.correspondence:
+            correspondence.prepare(nets)
         return nets
 
     def _check(self) -> None:
         if self.smooth and self.pair.d_smooth is None:
             fit = ", ".join(name for name, pair in PAIRS.items() if pair.d_smooth is not None)
             raise ConfigError(f"game.smooth is for losses of probabilities: {fit}; the loss is: {self.loss}")
-        if self.augment.target is not None and (self.pair.compares or self.loss == "wasserstein"):
+        if self.augment.target is not None and not self.signed:
             raise ConfigError(
                 "game.augment.target reads from the sign of D's logits how far D overfits, which has no meaning for "
                 f"this loss; give game.augment.p a schedule instead: {self.loss}"
@@ -220,7 +231,9 @@ class Game:
 
     def g_loss(self, players: Players, nets: Networks, batch: Batch, ctx: Context) -> Terms:
         """L_G, per sample."""
-        fake = players.fake(nets, batch, ctx)
+        before, layers = replace(ctx, figures={}), list[Tensor]()  # the same random numbers once more
+        with correspondence.heard(nets.G) if self.correspondence else nullcontext(layers) as layers:
+            fake = players.fake(nets, batch, ctx)
         judges = self._ahead(players, nets, batch, ctx) if self.unrolled else nets
         heard: list[Tensor] = []
         with terms.overheard(nets.D) if self.feature_matching else nullcontext(heard) as heard:
@@ -234,9 +247,19 @@ class Game:
         found = {"adv": terms.weighted(nets.D, self._each(adv), batch), **f.terms}
         if self.feature_matching:
             found["features"] = self.feature_matching * self._each(terms.feature_matching(heard[1], heard[0]))
+        if self.correspondence:
+            found["correspondence"] = self.correspondence * self._kept(players, layers, nets, batch, before)
         if self.orthogonal:
             found["orthogonal"] = self.orthogonal * structure.off_orthogonal(nets.G).expand(len(fake))
         return found
+
+    def _kept(self, players: Players, layers: list[Tensor], nets: Networks, batch: Batch, before: Context) -> Tensor:
+        """How far what G's layers put out relates otherwise than it did in the source."""
+        with torch.no_grad(), correspondence.heard(nets[correspondence.SOURCE]) as of_source:
+            players.fake(correspondence.of_source(nets), batch, before)
+        which = correspondence.widest_of_each_size(layers, len(batch))
+        now, source = ([each[i] for i in which] for each in (layers, of_source))
+        return correspondence.correspondence(now, source, self.correspondence_group)
 
     def _adversarial(self, real: Tensor, fake: Tensor) -> Tensor:
         if self.smooth and self.pair.d_smooth is not None:
