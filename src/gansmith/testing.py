@@ -52,7 +52,7 @@ class Noise:
     """A source of random examples: enough to prove mechanics, nothing to learn.
 
     Args:
-        spec: of pictures (uniform values, labels in turn) or of tables (uniform values and codes).
+        spec: of pictures (uniform values; labels in turn, attributes at random) or tables (uniform values and codes).
         n: how many examples.
     """
 
@@ -96,7 +96,9 @@ class _Pictures:
         generator = torch.Generator().manual_seed(0)
         self._x = torch.rand(n, spec.channels, spec.size, spec.size, generator=generator) * 2 - 1
         self._y = torch.arange(n) % max(1, len(spec.classes))
-        self._labelled = bool(spec.classes)
+        if spec.attributes:
+            self._y = torch.randint(2, (n, len(spec.attributes)), generator=generator)
+        self._labelled = bool(spec.labels)
 
     def __len__(self) -> int:
         return len(self._x)

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same examples.")
 @click.option("--label", help="Make this class only.")
 @click.option("--truncation", type=ABOVE, help="Below 1: likelier, less varied; for recipes that know how.")
-@click.option("--where", "wheres", multiple=True, metavar="COLUMN=VALUE", help="Tables: VALUE, LOW..HIGH, or A|B|C.")
+@click.option(
+    "--where",
+    "wheres",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Pictures: an attribute, 0 or 1. Tables: VALUE, LOW..HIGH, or A|B|C.",
+)
 @click.option("--for-spreadsheets", is_flag=True, help="Tables: text that a spreadsheet would run is made safe.")
 @click.option("--out", type=click.Path(path_type=Path), help="A folder; of a table, a file.  [default: samples]")
 @click.option("--grid/--no-grid", default=True, show_default=True, help="One picture of them all (of 1024 at most).")
@@ -50,9 +56,9 @@ def command(
             raise click.UsageError("--label and --truncation are for pictures; rows are asked for with --where")
         rows(run, number, seed, wheres, out, for_spreadsheets, overwrite, export, recipe)
         return
-    if (wheres or for_spreadsheets) and run.exists():
-        raise click.UsageError("--where and --for-spreadsheets are for tables; this run makes pictures")
-    pictures(run, number, seed, label, truncation, out or Path("samples"), grid, overwrite, export, recipe)
+    if for_spreadsheets and run.exists():
+        raise click.UsageError("--for-spreadsheets is for tables; this run makes pictures")
+    pictures(run, number, seed, label, truncation, wheres, out or Path("samples"), grid, overwrite, export, recipe)
 
 
 def pictures(
@@ -61,6 +67,7 @@ def pictures(
     seed: int,
     label: str | None,
     truncation: float | None,
+    wheres: tuple[str, ...],
     out: Path,
     grid: bool,
     overwrite: bool,
@@ -68,6 +75,7 @@ def pictures(
     recipe: str | None,
 ) -> None:
     from ..pipelines.generate import load, write
+    from ..spec import ImageSpec
 
     make = load(run, recipe)
     for problem in make.problems:
@@ -75,8 +83,27 @@ def pictures(
     if export:
         say(f"packed the generator into {make.save(export)}")
         return
-    written = write(make, number, out, seed=seed, label=label, truncation=truncation, grid=grid, overwrite=overwrite)
+    where = attributes(wheres)
+    if where and isinstance(make.spec, ImageSpec) and make.spec.attributes and not make.spec.occurs(where):
+        warn("no training picture has just these attributes; the generator may not know what they look like together")
+    wish: dict[str, Any] = {"label": label, "truncation": truncation, "where": where}
+    written = write(make, number, out, seed=seed, **wish, grid=grid, overwrite=overwrite)
     say(f"wrote {number} files to {out}" + (f" and {written}" if written else ""))
+
+
+def attributes(wheres: tuple[str, ...]) -> dict[str, int]:
+    """`("smiling=1,glasses=0",)` as {"smiling": 1, "glasses": 0}.
+
+    Raises:
+        click.UsageError: anything else.
+    """
+    found = {}
+    for text in (part for where in wheres for part in where.split(",")):
+        name, equals, value = text.rpartition("=")
+        if not equals or not name.strip() or value.strip() not in ("0", "1"):
+            raise click.UsageError(f"wanted --where NAME=1 or NAME=0 of an attribute, several with commas, not: {text}")
+        found[name.strip()] = int(value)
+    return found
 
 
 def rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def open_source(
     mirror: bool = False,
     cache: str | os.PathLike[str] | bool | None = None,
     labels: bool | None = None,
+    classes: Sequence[str] = (),
     split: str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -38,7 +40,7 @@ def open_source(
     """The source of whatever the user gave.
 
     Args:
-        size, channels, mirror, cache, labels, split, workers, progress: of pictures, see `ImageSource`.
+        size, channels, mirror, cache, labels, classes, split, workers, progress: of pictures, see `ImageSource`.
         schema, style: of a table, see `TableSource`.
         spec: read them as this spec of an earlier run says, where reading fits anything to the data.
 
@@ -62,6 +64,7 @@ def open_source(
         mirror=mirror,
         cache=cache,
         labels=labels,
+        classes=classes,
         split=split,
         workers=workers,
         progress=progress,

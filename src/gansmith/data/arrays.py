@@ -23,7 +23,7 @@ SMALL = 64 << 20  # bytes; less is converted anew each time rather than kept on 
 
 
 def list_array(x: Any, y: Any = None, *, place: str = "the array", stamp: str | None = None) -> Listing:
-    """Pictures in an array, with labels `y` (n,) where there are any.
+    """Pictures in an array, with labels `y` where there are any: (n,) of classes, or (n, a) of attributes, 0 or 1 each.
 
     Args:
         x: (n h w), (n h w c) or (n c h w), c one of 1, 3, 4; uint8, bool, uint16, whole numbers up to 255, or
@@ -37,7 +37,9 @@ def list_array(x: Any, y: Any = None, *, place: str = "the array", stamp: str | 
     remarks: list[str] = []
     scale, offset = _scaling(array, place, remarks)
     plain = array.dtype == np.uint8 and not channels_first
-    ids, classes = _labels(y, len(array), place)
+    values = None if y is None else _values(y, len(array), place)
+    several = values is not None and values.ndim == 2
+    ids, classes = (None, ()) if values is None or several else number_labels(values.tolist())
 
     def read(rows: Sequence[int]) -> list[Blob]:
         part = array[rows.start : rows.stop : rows.step] if isinstance(rows, range) else array[list(rows)]
@@ -50,6 +52,8 @@ def list_array(x: Any, y: Any = None, *, place: str = "the array", stamp: str | 
         read=read,
         labels=ids,
         classes=classes,
+        marks=values if several else None,
+        attributes=tuple(f"attribute {i}" for i in range(values.shape[1])) if values is not None and several else (),
         remarks=remarks,
         pixels=array if plain else None,
         cacheable=array.size > SMALL,
@@ -70,7 +74,8 @@ def list_npy(path: Path, split: str | None) -> Listing:
 
 
 def list_npz(path: Path, split: str | None) -> Listing:
-    """Pictures and labels in a .npz: x or x_train or images …, y or y_train or labels …; class names in `classes`.
+    """Pictures and labels in a .npz: x or x_train or images …, y or y_train or labels …; names of classes in `classes`,
+    of attributes in `attributes`.
 
     Raises:
         DataError: damaged, too large for memory, holding objects, or without pictures.
@@ -87,12 +92,17 @@ def list_npz(path: Path, split: str | None) -> Listing:
             label_key = _label_key(key, list(file.files))
             y = file[label_key] if label_key else None
             named = file["classes"] if "classes" in file.files else None
+            attributes = file["attributes"].tolist() if "attributes" in file.files else []
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as e:
         if "allow_pickle" in str(e):
             raise DataError(f"{place} holds Python objects, which are never loaded; save plain numbers") from e
         raise DataError(f"{place} is damaged: {e}") from e
     listing = list_array(x, y, place=place, stamp=digest([stamp, key]))
     listing.remarks += remarks
+    if listing.marks is not None:
+        named_all = len(attributes) == listing.marks.shape[1]
+        listing.attributes = tuple(map(str, attributes)) if named_all else listing.attributes
+        return listing
     if named is not None and y is not None and np.issubdtype(y.dtype, np.integer) and len(named) > int(y.max()):
         listing.labels, listing.classes = y.reshape(-1).astype(np.int64), tuple(str(n) for n in named)
     return listing
@@ -196,16 +206,32 @@ def _content(array: NDArray[Any]) -> str:
     return h.hexdigest()
 
 
-def _labels(y: Any, length: int, place: str) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    if y is None:
-        return None, ()
+def _values(y: Any, length: int, place: str) -> NDArray[Any]:
+    """Labels as an array, (n,) of whole numbers or text, or (n, a) of 0 and 1."""
     values = np.asarray(y.detach().cpu().numpy() if hasattr(y, "detach") else y)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if values.shape != (length,):
+    if values.shape[:1] != (length,) or values.ndim > 2:
         raise DataError(f"{place} has {length} pictures, but labels of the shape {values.shape}; wanted ({length},)")
+    if values.ndim == 2:
+        return _marks(values, place)
     if values.dtype.kind == "O":
         raise DataError(f"the labels of {place} are Python objects; wanted whole numbers or text")
     if values.dtype.kind == "f" and (values == np.rint(values)).all():
         values = values.astype(np.int64)
-    return number_labels(values.tolist())
+    return values
+
+
+def _marks(values: NDArray[Any], place: str) -> NDArray[np.int64]:
+    """Attributes (n, a), 0 or 1.
+
+    Raises:
+        DataError: other values, one column alone in each row (classes, one-hot), a column that never changes.
+    """
+    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
+        raise DataError(f"labels of {place} have several columns, which are attributes: 0 or 1 each, and these are not")
+    if (values.sum(1) == 1).all():
+        raise DataError(f"labels of {place} name one class in each row (one-hot); give its number: y.argmax(1)")
+    if len(same := np.flatnonzero(values.min(0) == values.max(0))):
+        raise DataError(f"every picture of {place} has attribute {same[0]}, or none has; leave that column out")
+    return values.astype(np.int64)

@@ -7,6 +7,7 @@ import functools
 import io
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from torch import Tensor
 
 from ..batch import Batch
 from ..errors import DataError
-from ..spec import ImageSpec, Spec
+from ..spec import COMBINATIONS, ImageSpec, Spec
+from .attributes import combined
 from .build import File, Outcome, Progress, as_block, build, choose_size
 from .cache import cache_root, key_of, look_up, make
 from .decode import FACTS, PADDED, PADDED_TO, VERSION
@@ -51,8 +53,8 @@ class Report:
 class ImageSource:
     """Pictures from a folder, a zip, parquet, a Hugging Face dataset, or an array. Implements `Source`.
 
-    A batch holds `x` (b c h w) float32 in [-1, 1], channels last in memory; `y` (b,) int64 where there are labels;
-    `index` (b,) int64, the row numbers.
+    A batch holds `x` (b c h w) float32 in [-1, 1], channels last in memory; `y` int64, (b,) where there are classes,
+    (b, a), 0 or 1, where there are attributes; `index` (b,) int64, the row numbers.
 
     Args:
         data: a path, `"bundled:fashion-mnist"`, a `datasets.Dataset`, an array, or a pair (array, labels).
@@ -60,7 +62,9 @@ class ImageSource:
         channels: 1, 3 or 4; None gives 1 if every picture is grey, else 3.
         mirror: whether each picture is also served flipped left to right, as a row of its own (row + n).
         cache: folder for decoded pictures; None is the user's cache folder, False keeps none.
-        labels: None uses them if they are there, True insists, False leaves them.
+        labels: classes or attributes: None uses them if they are there, True insists, False leaves them.
+        classes: where there are no labels: each picture is served once as every one of these classes, as a row of its
+            own (row + n for the next), so that a generator of classes can learn from pictures without.
         split: which of train, validation, test to use; None takes train where there is one, `"all"` everything.
         workers: decoding processes; None is one for each core, 0 decodes here.
         progress: called with (done, total) while decoding.
@@ -79,6 +83,7 @@ class ImageSource:
         mirror: bool = False,
         cache: str | os.PathLike[str] | bool | None = None,
         labels: bool | None = None,
+        classes: Sequence[str] = (),
         split: str | None = None,
         workers: int | None = None,
         progress: Progress | None = None,
@@ -102,26 +107,34 @@ class ImageSource:
         whole = len(outcome.used) == len(listing)
         self._rows = None if whole else np.asarray(outcome.used, dtype=np.int64)
         self._y = self._labels_of(listing, outcome, labels)
+        self._every = tuple(classes) if self._y is None else ()
         self.draws: tuple[str, ...] = () if self._y is None else tuple(POWERS)
         self._place = listing.place
         self.report = _report(listing, outcome)
         self._image = self._spec(listing, outcome)
         self.spec: Spec = self._image
-        shape = (outcome.size, outcome.channels, mirror)
+        shape = (outcome.size, outcome.channels, mirror, *self._every)
         given = None if self._y is None else self._y.numpy().tobytes()
-        self.fingerprint = digest([listing.stamp, listing.absent, listing.classes, given, shape, VERSION])
+        named = [listing.attributes] if self._image.attributes else []
+        self.fingerprint = digest([listing.stamp, listing.absent, listing.classes, given, shape, VERSION, *named])
 
     def __len__(self) -> int:
+        return self._once * max(len(self._every), 1)
+
+    @property
+    def _once(self) -> int:
+        """Rows in which every picture is served, mirrored, too, if it is."""
         return len(self._pixels) * (2 if self._mirror else 1)
 
     def order(self, draw: str, batch: int, seed: int) -> ByClass:
-        """Rows drawn by their classes: `balanced`, or by the `root` of the classes' sizes."""
+        """Rows drawn by their classes: `balanced`, or by the `root` of the classes' sizes. Of attributes, pictures with
+        the same combination are a class."""
         assert self._y is not None, "without classes there is no way but shuffling"
-        y = self._y.repeat(2) if self._mirror else self._y
-        return ByClass(y, POWERS[draw], batch, seed)
+        y = self._y if self._y.ndim == 1 else self._y.unique(dim=0, return_inverse=True)[1]
+        return ByClass(y.repeat(2) if self._mirror else y, POWERS[draw], batch, seed)
 
     def batch(self, rows: Tensor, device: torch.device) -> Batch:
-        """The pictures of these rows: `x` (b c h w), `index` (b,), and `y` (b,) where there are labels.
+        """The pictures of these rows: `x` (b c h w), `index` (b,), and `y` (b,) or (b, a) where there are labels.
 
         Raises:
             IndexError: a row that is not there.
@@ -129,16 +142,18 @@ class ImageSource:
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(self):
             raise IndexError(f"rows are 0 to {len(self) - 1}, not: {int(rows.min())} to {int(rows.max())}")
         n = len(self._pixels)
-        pictures = rows % n if self._mirror else rows
+        pictures = rows % n if len(self) > n else rows
         x = self._gather(pictures, device)
         if self._mirror:
-            turned = (rows >= n).nonzero().squeeze(1).to(x.device, non_blocking=True)
+            turned = (rows % self._once >= n).nonzero().squeeze(1).to(x.device, non_blocking=True)
             x.index_copy_(0, turned, x.index_select(0, turned).flip(2))
         # x is NHWC: the permuted view is channels_last for free. Subtracting first makes the ends exactly -1 and 1.
         x = x.permute(0, 3, 1, 2).to(torch.float32).sub_(127.5).div_(127.5)
         batch = Batch(x=x, index=rows.to(device, non_blocking=True))
         if self._y is not None:
             batch["y"] = self._y[pictures].to(device, non_blocking=True)
+        elif self._every:
+            batch["y"] = (rows // self._once).to(device, non_blocking=True)
         return batch
 
     def smaller(self, size: int) -> ImageSource:
@@ -171,12 +186,13 @@ class ImageSource:
     def names(self, rows: Tensor) -> list[str]:
         """File names (or the like) of these rows, fit to print; for naming a bad batch."""
         n = len(self._pixels)
-        return [self._name(r % n) + (" (mirrored)" if r >= n else "") for r in rows.tolist()]
+        return [self._name(r % n) + (" (mirrored)" if r % self._once >= n else "") for r in rows.tolist()]
 
     def notes(self) -> list[str]:
         """What was done to the data, a sentence each."""
         r, spec = self.report, self._image
-        notes = [f"{r.used:,} pictures from {self._place}{_classes(spec)}.", *self._said]
+        told = _classes(spec) if self._y is None or self._y.ndim == 1 else _attributes(spec, self._y)
+        notes = [f"{r.used:,} pictures from {self._place}{told}.", *self._said]
         why = f": {self._why_size}" if self._why_size else ""
         notes.append(f"Size {spec.size} x {spec.size}{why}.")
         if self._auto:
@@ -187,7 +203,11 @@ class ImageSource:
             listed = "; ".join(f"{shown(name)}: {reason}" for name, reason in r.skipped[:10])
             notes.append(f"{len(r.skipped):,} of {r.found:,} pictures were skipped: {listed}.")
         if self._mirror:
-            notes.append(f"Each picture is also served mirrored: {len(self):,} rows.")
+            notes.append(f"Each picture is also served mirrored: {self._once:,} rows.")
+        if self._every:
+            notes.append(
+                f"They have no classes, so each is served as every one of {len(self._every)}: {len(self):,} rows."
+            )
         return notes
 
     def _name(self, row: int) -> str:
@@ -247,19 +267,30 @@ class ImageSource:
         return pixels
 
     def _labels_of(self, listing: Listing, outcome: Outcome, wanted: bool | None) -> Tensor | None:
-        if listing.labels is None or wanted is False:
+        known = listing.labels if listing.marks is None else listing.marks
+        if known is None or wanted is False:
             return None
-        return torch.from_numpy(listing.labels if self._rows is None else listing.labels[self._rows])
+        return torch.from_numpy(known if self._rows is None else known[self._rows])
 
     def _spec(self, listing: Listing, outcome: Outcome) -> ImageSpec:
         if self._y is None:
-            return ImageSpec(size=outcome.size, channels=outcome.channels)
-        counts = np.bincount(self._y.numpy(), minlength=len(listing.classes))
+            counts = (self._once,) * len(self._every)
+            return ImageSpec(size=outcome.size, channels=outcome.channels, classes=self._every, class_counts=counts)
+        if self._y.ndim == 2:
+            known, times = combined(self._y.numpy(), COMBINATIONS)
+            return ImageSpec(
+                size=outcome.size,
+                channels=outcome.channels,
+                attributes=listing.attributes,
+                combinations=known,
+                combination_counts=times,
+            )
+        found = np.bincount(self._y.numpy(), minlength=len(listing.classes))
         return ImageSpec(
             size=outcome.size,
             channels=outcome.channels,
             classes=listing.classes,
-            class_counts=tuple(int(c) for c in counts),
+            class_counts=tuple(int(c) for c in found),
         )
 
 
@@ -294,7 +325,7 @@ def _check_settings(size: int | None, channels: int | None) -> None:
 
 
 def _check_labels(listing: Listing, wanted: bool | None) -> None:
-    if wanted and listing.labels is None:
+    if wanted and listing.labels is None and listing.marks is None:
         raise DataError(f"labels were asked for, but {listing.place} has none: {listing.hint}")
     if wanted is not False and listing.labels is not None and len(listing.labels):
         low, high = int(listing.labels.min()), int(listing.labels.max())
@@ -318,3 +349,11 @@ def _classes(spec: ImageSpec) -> str:
     named = [f"{name} {count:,}" for name, count in zip(spec.classes, spec.class_counts, strict=True)]
     more = f", and {len(named) - 12} more" if len(named) > 12 else ""
     return f" in {len(named)} classes ({', '.join(named[:12])}{more})"
+
+
+def _attributes(spec: ImageSpec, marks: Tensor) -> str:
+    """Each attribute, and how many of the pictures have it."""
+    shares = marks.double().mean(0).tolist()
+    named = [f"{name} {share:.0%}" for name, share in zip(spec.attributes, shares, strict=True)]
+    more = f", and {len(named) - 12} more" if len(named) > 12 else ""
+    return f" with {len(named)} attributes ({', '.join(named[:12])}{more})"

@@ -78,6 +78,8 @@ class Listing:
         read: encoded pictures (or pixels) of these rows; called from several threads.
         labels: class number of each picture (n,), or None.
         classes: names of the classes, in the order of their numbers.
+        marks: (n, a), 0 or 1, whether each picture has each attribute, or None; there are no labels then.
+        attributes: their names.
         remarks: sentences on how the data was understood.
         absent: (name, reason) of pictures that the data names and does not hold.
         pixels: (n h w c) where the data is an array of uint8 already; it needs no decoding.
@@ -92,6 +94,8 @@ class Listing:
     read: Callable[[Sequence[int]], list[Blob]]
     labels: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
+    marks: NDArray[np.int64] | None = None
+    attributes: tuple[str, ...] = ()
     remarks: list[str] = field(default_factory=list)
     absent: list[tuple[str, str]] = field(default_factory=list)
     pixels: NDArray[np.uint8] | None = None

@@ -17,6 +17,7 @@ from ..tabular.recognise import PLACEHOLDERS
 from ..tabular.schema import NUMERIC, Column, Schema
 from ..tabular.schemafile import load_schema
 from ..tabular.values import TEXT, need, numbers_among, text_dtype
+from .attributes import is_table as of_attributes
 from .listing import digest, shown
 from .tables_csv import CsvFile
 from .tables_parts import FramePart, ParquetPart, from_arrow
@@ -47,6 +48,8 @@ def _is_table_path(path: Path) -> bool:
     if path.is_dir():
         names = [p for p in sorted(path.iterdir()) if not p.name.startswith((".", "_"))]
         tables = [p for p in names if _suffix(p) in (*_TEXT, ".parquet")]
+        if any(p.is_dir() for p in names) and any(of_attributes(p.name) for p in tables):
+            return False  # folders of pictures, and what they have
         return bool(tables) and len(tables) == sum(p.is_file() for p in names) and all(map(_is_table_path, tables))
     if glob.has_magic(str(path)) and not path.exists():
         found = glob.glob(str(path))

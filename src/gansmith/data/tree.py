@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from ..errors import DataError
+from .attributes import is_table, read_attributes, varied
 from .listing import SPLITS, Blob, Listing, Names, Unreadable, choose_split, digest, number_labels, refuse_split, shown
 
 PICTURES = frozenset(
@@ -48,8 +51,9 @@ def is_picture(name: str) -> bool:
 def list_tree(tree: Tree, split: str | None) -> Listing:
     """The pictures among named files.
 
-    Labels come from a metadata.csv or metadata.jsonl (columns file_name, label), else from the first folder level,
-    where every picture is in one of at least two. Folders named train, validation, test are splits, not classes.
+    Attributes come from a table called as `attributes.is_table` knows it. Else labels come from a metadata.csv or
+    metadata.jsonl (columns file_name, label), else from the first folder level, where every picture is in one of at
+    least two. Folders named train, validation, test are splits, not classes.
 
     Raises:
         DataError: no picture, a split that is absent, a metadata table that cannot be used.
@@ -61,7 +65,9 @@ def list_tree(tree: Tree, split: str | None) -> Listing:
     if others := len(tree.entries) - len(pictures):
         remarks.append(f"Left alone, not being pictures: {others:,} of {len(tree.entries):,} files.")
     pictures, prefix, level, said = _select(pictures, split, tree.place)
-    table = _find_table(tree, prefix)
+    if (marks := _nearest([e for e in tree.entries if is_table(e.name)], prefix)) is not None:
+        return _with_attributes(tree, marks, pictures, prefix, remarks + said)
+    table = _nearest([e for e in tree.entries if posixpath.basename(e.name) in TABLES], prefix)
     labels: list[str] | None
     absent: list[tuple[str, str]] = []
     if table is not None:
@@ -69,20 +75,66 @@ def list_tree(tree: Tree, split: str | None) -> Listing:
         said += told
     else:
         labels = _folder_labels(pictures, prefix, level)
-    ids, classes = number_labels(labels) if labels is not None else (None, ())
-    kept = pictures
+    listing = _listing(tree, pictures, remarks + said, absent)
+    if labels is not None:
+        listing.labels, listing.classes = number_labels(labels)
+    return listing
+
+
+def _listing(tree: Tree, kept: list[Entry], remarks: list[str], absent: list[tuple[str, str]]) -> Listing:
     return Listing(
         place=tree.place,
         names=Names(e.name for e in kept),
         stamp=digest(f"{e.name}\n{e.size}\n{e.stamp}" for e in kept),
         read=lambda rows: [_read(tree, kept[i]) for i in rows],
-        labels=ids,
-        classes=classes,
-        remarks=remarks + said,
+        remarks=remarks,
         absent=absent,
         hint="put the pictures of each class in a subfolder of its own, or add a metadata.csv with the columns "
         "file_name and label",
     )
+
+
+def _with_attributes(tree: Tree, table: Entry, pictures: list[Entry], prefix: str, remarks: list[str]) -> Listing:
+    """The pictures that a table of attributes names, by their path from the table or from their own folder.
+
+    Raises:
+        DataError: a table that cannot be used, or that names no picture.
+    """
+    what = f"{table.name} in {tree.place}"
+    found = read_attributes(_text(tree, table, what), what)
+    by_name = {e.name: e for e in pictures}
+    within = posixpath.commonpath([posixpath.dirname(e.name) for e in pictures])
+    homes = (table.name[: table.name.rfind("/") + 1], prefix, f"{within}/" if within else "")
+    kept: dict[str, tuple[int, ...]] = {}
+    absent: list[str] = []
+    for name, marks_of_it in found.of.items():
+        path = next((p for p in (posixpath.normpath(f"{home}{name}") for home in homes) if p in by_name), None)
+        if path is None:
+            absent.append(name)
+        else:
+            kept[path] = marks_of_it
+    if not kept:
+        raise DataError(f"{what} names no picture that is there; first name: {shown(absent[0])}")
+    chosen = [e for e in pictures if e.name in kept]
+    marks = np.array([kept[e.name] for e in chosen], dtype=np.int64)
+    columns, said = varied(found.names, marks)
+    if not columns:
+        raise DataError(f"{what} tells no pictures apart; all of them have: {', '.join(found.names)}, or none has")
+    said = [f"Attributes come from {table.name}; classes there may be are not used.", *found.remarks, *said]
+    if left := len(pictures) - len(kept):
+        said.append(f"{left:,} pictures that {table.name} does not name were left alone.")
+    if absent:
+        said.append(f"{table.name} names {len(absent):,} pictures that are not here, such as {shown(absent[0])}.")
+    listing = _listing(tree, chosen, remarks + said, [])
+    listing.marks, listing.attributes = marks[:, columns], tuple(found.names[i] for i in columns)
+    return listing
+
+
+def _text(tree: Tree, table: Entry, what: str) -> str:
+    try:
+        return tree.read(table).decode("utf-8-sig")
+    except (UnicodeDecodeError, OSError, Unreadable) as e:
+        raise DataError(f"{what} cannot be read as a table: {e}") from e
 
 
 def _read(tree: Tree, entry: Entry) -> Blob:
@@ -153,9 +205,8 @@ def _folder_labels(pictures: list[Entry], prefix: str, level: int) -> list[str] 
     return labels if len(set(labels)) > 1 else None
 
 
-def _find_table(tree: Tree, prefix: str) -> Entry | None:
-    """The metadata table in the pictures' folder, else in the nearest folder above it."""
-    tables = [e for e in tree.entries if posixpath.basename(e.name) in TABLES]
+def _nearest(tables: Sequence[Entry], prefix: str) -> Entry | None:
+    """The table in the pictures' folder, else in the nearest folder above it."""
     tables = [e for e in tables if prefix.startswith(e.name[: e.name.rfind("/") + 1])]
     return max(tables, key=lambda e: len(e.name), default=None)
 
@@ -193,13 +244,13 @@ def _apply_table(
 
 def _parse_table(tree: Tree, table: Entry) -> list[dict[str, object]]:
     what = f"{table.name} in {tree.place}"
+    text = _text(tree, table, what)
     try:
-        text = tree.read(table).decode("utf-8-sig")
         if table.name.endswith(".csv"):
             rows: list[dict[str, object]] = list(csv.DictReader(io.StringIO(text, newline="")))
         else:
             rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (UnicodeDecodeError, ValueError, csv.Error, OSError, Unreadable) as e:
+    except (ValueError, csv.Error) as e:
         raise DataError(f"{what} cannot be read as a table: {e}") from e
     if not rows or not all(isinstance(r, dict) and "file_name" in r for r in rows):
         raise DataError(f"{what} needs a column (or key) file_name in every row, and label if there are labels")

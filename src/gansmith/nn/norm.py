@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from .labels import Label, looked_up
 
 
 class PixelNorm(nn.Module):
@@ -45,14 +46,15 @@ class ConditionalBatchNorm2d(nn.Module):
 
 
 class PerClass(nn.Module):
-    """Learned numbers for each class, at first zero. Unlike `nn.Embedding` it is no weight to normalise spectrally."""
+    """Learned numbers for each label (see `labels`), at first zero. Unlike `nn.Embedding` it is no weight to normalise
+    spectrally."""
 
-    def __init__(self, classes: int, width: int) -> None:
+    def __init__(self, labels: int, width: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(classes, width))
+        self.weight = nn.Parameter(torch.zeros(labels, width))
 
-    def forward(self, y: Int[Tensor, "b"]) -> Float[Tensor, "b width"]:
-        return F.embedding(y, self.weight)
+    def forward(self, y: Label) -> Float[Tensor, "b width"]:
+        return looked_up(y, self.weight)
 
 
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import torch
 from torch import Tensor
@@ -18,13 +18,14 @@ from ..config import build, to_dict
 from ..errors import ConfigError, RunFolderError, UserError
 from ..nn.norm import batch_norms
 from ..recipes.base import Networks, Recipe, sample, settle
-from ..spec import Spec, spec_from_json
+from ..spec import ImageSpec, Spec, spec_from_json
 from ..training.folder import BEST
 from ..training.state import recipe_document
 from . import catalogue
 
 PART = 256  # examples in one pass of the generator
 GRID_MOST = 1024
+Where: TypeAlias = Mapping[str, bool | int]
 
 
 class Samples(Sequence[Any]):
@@ -95,33 +96,53 @@ class Generator:
         self._wished: tuple[dict[str, float], Networks] | None = None  # settled for the last wishes
 
     def __call__(
-        self, n: int = 1, *, seed: int = 0, label: str | None = None, truncation: float | None = None
+        self,
+        n: int = 1,
+        *,
+        seed: int = 0,
+        label: str | None = None,
+        truncation: float | None = None,
+        where: Where | None = None,
     ) -> Samples:
-        """`n` examples. Example i depends on (seed, i) and the label alone.
+        """`n` examples. Example i depends on (seed, i) and what is asked alone.
 
         Args:
             label: make this class only; without it classes come in the shares of the training data.
+            where: of pictures with attributes: which they are to have (1) and which not (0), `{"smiling": 1}`; all
+                others come as in the training pictures that fit.
             truncation: below 1, likelier and less varied examples, where the recipe knows how.
 
         Raises:
-            DataError: the model knows no such label.
+            DataError: the model knows no such label or attribute.
             UserError: the recipe has no truncation (see `Recipe.honours`).
         """
         if n < 1:
             raise UserError(f"wanted at least 1 example, not: {n}")
-        parts = list(self.parts(n, seed=seed, label=label, truncation=truncation))
+        parts = list(self.parts(n, seed=seed, label=label, truncation=truncation, where=where))
         return Samples(Batch({k: torch.cat([p[k] for p in parts]) for k in parts[0]}), self.spec)
 
     def parts(
-        self, n: int, *, seed: int = 0, label: str | None = None, truncation: float | None = None
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        label: str | None = None,
+        truncation: float | None = None,
+        where: Where | None = None,
     ) -> Iterator[Batch]:
         """The same `n` examples in parts, for more than memory holds."""
         wishes = {} if truncation is None else {"truncation": self._honoured("truncation", truncation)}
-        nets = self._settled(wishes)
+        nets, asked = self._settled(wishes), self._asked(where)
         for start in range(0, n, PART):
-            request = self.spec.request(min(PART, n - start), label=label, start=start)
+            request = self.spec.request(min(PART, n - start), label=label, start=start, **asked)
             request |= {name: torch.full((len(request),), value) for name, value in wishes.items()}
             yield sample(self.recipe, nets, request, seed=seed).to("cpu")
+
+    def _asked(self, where: Where | None) -> dict[str, Any]:
+        """What `spec.request` is to be told of attributes."""
+        if where and not isinstance(self.spec, ImageSpec):
+            raise UserError(f"only pictures are asked for by attributes; these are of the kind: {self.spec.kind}")
+        return {"where": where} if where else {}
 
     def _settled(self, wishes: dict[str, float]) -> Networks:
         """The networks for requests with these wishes, on which the statistics of batch normalisation depend."""
@@ -255,6 +276,7 @@ def write(
     seed: int = 0,
     label: str | None = None,
     truncation: float | None = None,
+    where: Where | None = None,
     grid: bool = True,
     overwrite: bool = False,
 ) -> Path | None:
@@ -269,7 +291,7 @@ def write(
     beside = folder.resolve().parent / f"{folder.resolve().name}-grid.png"
     try:
         _clear(folder, overwrite)
-        for part in make.parts(n, seed=seed, label=label, truncation=truncation):
+        for part in make.parts(n, seed=seed, label=label, truncation=truncation, where=where):
             make.spec.write(part, folder, start=done)
             done += len(part)
             if grid and done <= GRID_MOST:

@@ -20,7 +20,7 @@ class Seen:
         count: number of examples.
         side: the size that suits the pictures; None where that was not asked.
         why: the reason for that size.
-        classes: names of the classes that training will use.
+        classes, attributes: names of those that training will use.
         spec: of a source that was made already; nothing is left to choose then.
     """
 
@@ -29,6 +29,7 @@ class Seen:
     side: int | None
     why: str = ""
     classes: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
     spec: Spec | None = None
 
 
@@ -44,8 +45,10 @@ def look_at(data: Any, *, labels: bool | None = None, size: int | None = None) -
     """
     if isinstance(data, Source):
         spec = data.spec
-        return Seen(spec.kind, len(data), None, "", spec.classes if isinstance(spec, ImageSpec) else (), spec)
+        return Seen(spec.kind, len(data), None, classes=spec.classes if isinstance(spec, ImageSpec) else (), spec=spec)
     listing = list_pictures(data, None)
     side, why = (None, "") if size else choose_size(listing)
-    labelled = labels is not False and listing.labels is not None
-    return Seen("image", len(listing), side, why, listing.classes if labelled else ())
+    if labels is False:
+        return Seen("image", len(listing), side, why)
+    classes = listing.classes if listing.labels is not None else ()
+    return Seen("image", len(listing), side, why, classes, listing.attributes)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..batch import Batch
@@ -22,6 +21,7 @@ from ..errors import ConfigError, DataError
 from ..game import Game, Judged, Played, Solver
 from ..nn.backbones.dcgan import doubling
 from ..nn.init import dcgan_normal
+from ..nn.labels import Label, hot, naming_loss
 from ..nn.sizes import picture_spec
 from ..spec import ImageSpec, Spec
 from .base import Context, Networks
@@ -56,7 +56,7 @@ class ACGAN(Played):
     def networks(self, spec: Spec) -> Networks:
         """G: (b latent), (b,) labels -> (b c h w). D: (b c h w) -> (b 1+classes), real or not first."""
         spec = picture_spec(spec, "acgan", SIZES)
-        if not spec.classes:
+        if not spec.labels:
             raise DataError(
                 "acgan needs classes, and the data have none.\n"
                 "Put each class into a subfolder of its own, or use: --recipe dcgan"
@@ -73,7 +73,7 @@ class ACGAN(Played):
 
     def judge(self, nets: Networks, x: Tensor, batch: Batch, ctx: Context) -> Judged:
         found = nets.D(x)
-        named = F.cross_entropy(found[:, 1:].float(), batch["y"], reduction="none")
+        named = naming_loss(found[:, 1:].float(), batch["y"])
         return Judged(found[:, 0], {"class": self.share * named})
 
 
@@ -82,7 +82,7 @@ class Generator(nn.Module):
 
     def __init__(self, recipe: ACGAN, spec: ImageSpec) -> None:
         super().__init__()
-        self.classes = len(spec.classes)
+        self.classes = len(spec.labels)
         widths = [max(width * recipe.width // FIRST, 1) for width in WIDTHS[spec.size]]
         self.start = nn.Linear(recipe.latent + self.classes, widths[0] * 16)
         layers: list[nn.Module] = [nn.Unflatten(1, (widths[0], 4, 4)), nn.ReLU(inplace=True)]
@@ -90,8 +90,8 @@ class Generator(nn.Module):
             layers += [doubling(wide, narrow, recipe.kernel), nn.BatchNorm2d(narrow), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, doubling(widths[-1], spec.channels, recipe.kernel, bias=True), nn.Tanh())
 
-    def forward(self, z: Float[Tensor, "b latent"], y: Int[Tensor, "b"]) -> Float[Tensor, "b c h w"]:
-        told = F.one_hot(y, self.classes).to(z.dtype)
+    def forward(self, z: Float[Tensor, "b latent"], y: Label) -> Float[Tensor, "b c h w"]:
+        told = hot(y, self.classes).to(z.dtype)
         x: Tensor = self.layers(self.start(torch.cat((z, told), 1)))
         return x
 
@@ -104,7 +104,7 @@ class Discriminator(nn.Module):
         widths = [recipe.d_width * 2**i for i in range(6)]
         self.layers = nn.Sequential(*_layers(spec.channels, widths), nn.Flatten())
         features = widths[-1] * (spec.size // 8) ** 2
-        self.head, self.named = nn.Linear(features, 1), nn.Linear(features, len(spec.classes))
+        self.head, self.named = nn.Linear(features, 1), nn.Linear(features, len(spec.labels))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         features = self.layers(x)

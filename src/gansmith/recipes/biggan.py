@@ -15,7 +15,7 @@ from functools import partial
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..batch import Batch
@@ -23,6 +23,7 @@ from ..game import Game, Played, Solver
 from ..nn.attention import SelfAttention
 from ..nn.backbones.resnet import Projection, ResNetFeatures, ResNetGenerator, halvings, labels, widths
 from ..nn.init import orthogonal
+from ..nn.labels import Label
 from ..nn.norm import ConditionalBatchNorm2d, PerClass
 from ..nn.sizes import picture_spec
 from ..schedule import Linear, Scheduled
@@ -75,7 +76,7 @@ class BigGAN(Played):
         trunk = ResNetFeatures(
             spec.channels * self.game.pac, spec.size, downs, n, wide=True, after=self.attention, patch=self.patch
         )
-        nets = Networks({"G": Generator(self, spec), "D": Projection(trunk, downs[-1], len(spec.classes))})
+        nets = Networks({"G": Generator(self, spec), "D": Projection(trunk, downs[-1], len(spec.labels))})
         orthogonal(nets)
         return self.game.prepare(nets, spec)
 
@@ -123,7 +124,7 @@ class Generator(nn.Module):
 
     def __init__(self, recipe: BigGAN, spec: ImageSpec) -> None:
         super().__init__()
-        self.classes, self.chunk, blocks = len(spec.classes), recipe.chunk, recipe.blocks(spec.size)
+        self.classes, self.chunk, blocks = len(spec.labels), recipe.chunk, recipe.blocks(spec.size)
         self.latent = self.chunk * (blocks + 1)
         told = self.chunk
         if self.classes:
@@ -134,7 +135,7 @@ class Generator(nn.Module):
         norm = partial(ConditionalBatchNorm2d, condition=partial(nn.Linear, told, bias=False))
         self.trunk = ResNetGenerator(self.chunk, ups, spec.channels, norm, recipe.attention, recipe.patch)
 
-    def forward(self, z: Float[Tensor, "b latent"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b c h w"]:
+    def forward(self, z: Float[Tensor, "b latent"], y: Label | None = None) -> Float[Tensor, "b c h w"]:
         first, *chunks = z.split(self.chunk, 1)
         if self.classes:
             embedded = self.shared(labels(y, self.classes))

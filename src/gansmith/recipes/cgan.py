@@ -14,14 +14,14 @@ import math
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..batch import Batch
 from ..errors import DataError
 from ..game import Game, Played, Solver
 from ..nn.init import fan_in_normal, uniform
+from ..nn.labels import Label, hot
 from ..nn.maxout import Maxout, drop
 from ..nn.sizes import picture_spec
 from ..schedule import Exponential, Linear
@@ -61,7 +61,7 @@ class CGAN(Played):
     def networks(self, spec: Spec) -> Networks:
         """G: (b latent), (b,) labels -> (b c h w). D: (b c h w), labels, dropout noise or None -> (b,)."""
         spec = picture_spec(spec, "cgan", SIZES)
-        if not spec.classes:
+        if not spec.labels:
             raise DataError(
                 "cgan needs classes, and the data have none.\n"
                 "Put each class into a subfolder of its own, or use: --recipe r3gan"
@@ -92,15 +92,15 @@ class Generator(nn.Module):
 
     def __init__(self, recipe: CGAN, spec: ImageSpec) -> None:
         super().__init__()
-        self.classes, self.shape = len(spec.classes), (spec.channels, spec.size, spec.size)
+        self.classes, self.shape = len(spec.labels), (spec.channels, spec.size, spec.size)
         of_z = round(recipe.width * recipe.latent_share)
         self.of_z = nn.Linear(recipe.latent, of_z)
         self.of_y = nn.Linear(self.classes, recipe.width - of_z)
         self.joint = nn.Linear(recipe.width, recipe.width)
         self.end = nn.Linear(recipe.width, spec.channels * spec.size**2)
 
-    def forward(self, z: Float[Tensor, "b latent"], y: Int[Tensor, "b"]) -> Float[Tensor, "b c h w"]:
-        told = F.one_hot(y, self.classes).to(z.dtype)
+    def forward(self, z: Float[Tensor, "b latent"], y: Label) -> Float[Tensor, "b c h w"]:
+        told = hot(y, self.classes).to(z.dtype)
         h = torch.cat((self.of_z(z), self.of_y(told)), 1).relu()
         x: Tensor = self.end(self.joint(h).relu()).tanh()
         return x.view(-1, *self.shape)
@@ -111,18 +111,16 @@ class Discriminator(nn.Module):
 
     def __init__(self, recipe: CGAN, spec: ImageSpec) -> None:
         super().__init__()
-        self.classes, self.keep = len(spec.classes), recipe.keep
+        self.classes, self.keep = len(spec.labels), recipe.keep
         joint = recipe.units + recipe.label_units
         self.of_x = Maxout(spec.channels * spec.size**2, recipe.units, 5)
         self.of_y = Maxout(self.classes, recipe.label_units, 5)
         self.joint = Maxout(joint, recipe.units, 4)
         self.head = nn.Linear(recipe.units, 1)
 
-    def forward(
-        self, x: Float[Tensor, "b c h w"], y: Int[Tensor, "b"], noise: list[Tensor] | None = None
-    ) -> Float[Tensor, "b"]:
+    def forward(self, x: Float[Tensor, "b c h w"], y: Label, noise: list[Tensor] | None = None) -> Float[Tensor, "b"]:
         before, after = noise or (None, None)
-        told = F.one_hot(y, self.classes).to(x.dtype)
+        told = hot(y, self.classes).to(x.dtype)
         h = torch.cat((self.of_x(x.flatten(1)), self.of_y(told)), 1)
         h = self.joint(drop(h, self.keep, before))
         logits: Tensor = self.head(drop(h, self.keep, after))

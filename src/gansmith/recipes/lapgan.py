@@ -98,7 +98,7 @@ class LAPGAN(Recipe):
         """G_K: (b latent), y -> (b c s s). G_k: (b c s s), (b 1 s s), y -> (b c s s). D_k: (b c s s), y -> (b,)."""
         spec = picture_spec(spec, "lapgan", SIZES)
         self._check(spec.size)
-        classes, seen = len(spec.classes) if self.conditional else 0, spec.channels * self.game.pac
+        classes, seen = len(spec.labels) if self.conditional else 0, spec.channels * self.game.pac
         coarsest, *finer = self.sizes
         top = len(finer)
         nets = Networks(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..batch import Batch
@@ -20,6 +20,7 @@ from ..errors import DataError
 from ..game import Augment, Game, Played, Solver
 from ..nn.blocks import JudgingEnd, LearnedStart, ResidualBlock
 from ..nn.init import scaled_normal
+from ..nn.labels import Label, LabelEmbedding
 from ..nn.resample import Downsample2, Upsample2
 from ..nn.sizes import picture_spec
 from ..schedule import Cosine, Scheduled
@@ -99,10 +100,10 @@ class Generator(nn.Module):
 
     def __init__(self, recipe: R3GAN, spec: ImageSpec) -> None:
         super().__init__()
-        widths, self.classes = recipe.widths(spec.size), len(spec.classes)
+        widths, self.classes = recipe.widths(spec.size), len(spec.labels)
         depth = recipe.blocks * len(widths)
         if self.classes:
-            self.embedding = nn.Embedding(self.classes, EMBEDDING)
+            self.embedding = LabelEmbedding(self.classes, EMBEDDING)
             nn.init.normal_(self.embedding.weight, 0.0, self.classes**-0.5)
         self.start = LearnedStart(recipe.latent + (EMBEDDING if self.classes else 0), widths[0])
         layers: list[nn.Module] = []
@@ -116,7 +117,7 @@ class Generator(nn.Module):
         self.to_picture = nn.PixelShuffle(recipe.patch)
         self.leak = recipe.leak
 
-    def forward(self, z: Float[Tensor, "b latent"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b c h w"]:
+    def forward(self, z: Float[Tensor, "b latent"], y: Label | None = None) -> Float[Tensor, "b c h w"]:
         if self.classes:
             z = torch.cat((z, self.embedding(_labels(y, self.classes))), 1)
         x: Tensor = self.to_picture(self.to_patches(self.layers(self.start(z))))
@@ -128,7 +129,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, recipe: R3GAN, spec: ImageSpec) -> None:
         super().__init__()
-        widths, self.classes = recipe.widths(spec.size)[::-1], len(spec.classes)
+        widths, self.classes = recipe.widths(spec.size)[::-1], len(spec.labels)
         depth = recipe.blocks * len(widths)
         self.from_picture = nn.PixelUnshuffle(recipe.patch)
         seen = spec.channels * recipe.game.pac * recipe.patch**2
@@ -143,10 +144,10 @@ class Discriminator(nn.Module):
         outputs = widths[-1] if self.classes else 1
         self.end = JudgingEnd(widths[-1], outputs)
         if self.classes:
-            self.embedding = nn.Embedding(self.classes, outputs)
+            self.embedding = LabelEmbedding(self.classes, outputs)
             nn.init.normal_(self.embedding.weight, 0.0, (self.classes * outputs) ** -0.5)
 
-    def forward(self, x: Float[Tensor, "b c h w"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b"]:
+    def forward(self, x: Float[Tensor, "b c h w"], y: Label | None = None) -> Float[Tensor, "b"]:
         features: Tensor = self.end(self.layers(self.from_patches(self.from_picture(x))))
         if self.classes:
             features = features * self.embedding(_labels(y, self.classes))

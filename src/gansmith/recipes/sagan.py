@@ -56,7 +56,7 @@ class SAGAN(Played):
     def networks(self, spec: Spec) -> Networks:
         """G: (b latent), (b,) labels or None -> (b c h w). D: (b c h w), labels or None -> (b,)."""
         spec = picture_spec(spec, "sagan", SIZES)
-        size, classes = spec.size // self.patch, len(spec.classes)
+        size, classes = spec.size // self.patch, len(spec.labels)
         ups = widths(halvings(size) + 1, self.width, self.widest)[::-1]
         n = halvings(size, self.until)
         downs = widths(n + self.plain, self.d_width, self.d_widest)

@@ -87,8 +87,8 @@ class StyleGAN2(Played):
         spec = picture_spec(spec, "stylegan2", SIZES)
         if self.game.together and self.group > 1:
             raise ConfigError("D's deviations would mix real and generated pictures: leave out game.together, or group")
-        widths, classes = self.widths(spec.size), len(spec.classes)
-        mapping = net.Mapping(self.latent, self.style, 2 * len(widths), self.depth, self.speed, classes)
+        widths, classes, attributes = self.widths(spec.size), len(spec.labels), len(spec.attributes)
+        mapping = net.Mapping(self.latent, self.style, 2 * len(widths), self.depth, self.speed, classes, attributes)
         g = net.Generator(mapping, net.Synthesis(widths, spec.channels, self.style, self.noise))
         seen, label = spec.channels * self.game.pac, {"label": self.style, "depth": self.label_depth}
         d = net.Discriminator(widths, seen, classes, residual=self.residual, group=self.group, **label)

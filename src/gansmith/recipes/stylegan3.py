@@ -90,9 +90,10 @@ class StyleGAN3(Played):
             raise ConfigError("D's deviations would mix real and generated pictures: leave out game.together, or group")
         if not 0 < self.critical < self.layers:
             raise ConfigError(f"wanted 0 < critical < layers, not: critical={self.critical}, layers={self.layers}")
-        classes, widths = len(spec.classes), self.d_widths(spec.size)
+        classes, widths = len(spec.labels), self.d_widths(spec.size)
         synthesis = self._synthesis(spec.size, spec.channels)
-        mapping = stylegan2.Mapping(self.latent, self.style, synthesis.copies, self.depth, self.speed, classes)
+        told = (classes, len(spec.attributes))
+        mapping = stylegan2.Mapping(self.latent, self.style, synthesis.copies, self.depth, self.speed, *told)
         g = stylegan2.Generator(mapping, synthesis)
         g.register_buffer(MOMENT, torch.tensor(0))
         d = stylegan2.Discriminator(

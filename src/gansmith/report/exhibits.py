@@ -106,7 +106,7 @@ def exhibit(
         reals=lambda places: _pixels(real, spec, rows[places]),
         real_features=known_features,
         fake_labels=labels,
-        real_labels=lambda places: _labels(real, rows[places]),
+        real_labels=(lambda places: _labels(real, rows[places])) if spec.classes else None,
         classes=spec.classes,
         shares=spec.class_counts,
         modes=modes or _seen_before(run / FOLDER, checkpoint),

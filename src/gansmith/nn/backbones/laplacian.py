@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...errors import DataError
+from ..labels import Label, LabelEmbedding, hot
 
 
 def _labels(y: Tensor | None, classes: int) -> Tensor:
@@ -31,9 +32,9 @@ class _Dense(nn.Module):
         first, second = nn.Linear(inputs + classes, units), nn.Linear(units, units)
         self.layers = nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
 
-    def forward(self, x: Float[Tensor, "b n"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b units"]:
+    def forward(self, x: Float[Tensor, "b n"], y: Label | None = None) -> Float[Tensor, "b units"]:
         if self.classes:
-            x = torch.cat((x, nn.functional.one_hot(_labels(y, self.classes), self.classes).to(x)), 1)
+            x = torch.cat((x, hot(_labels(y, self.classes), self.classes).to(x)), 1)
         features: Tensor = self.layers(x)
         return features
 
@@ -54,7 +55,7 @@ class DenseGenerator(nn.Module):
         self.out = nn.Sequential(nn.Linear(units, channels * size**2), nn.Tanh())
         self.shape = (channels, size, size)
 
-    def forward(self, z: Float[Tensor, "b latent"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b c h w"]:
+    def forward(self, z: Float[Tensor, "b latent"], y: Label | None = None) -> Float[Tensor, "b c h w"]:
         x: Tensor = self.out(self.body(z, y)).unflatten(1, self.shape)
         return x
 
@@ -67,7 +68,7 @@ class DenseDiscriminator(nn.Module):
         self.body = _Dense(channels * size**2, units, classes)
         self.head = nn.Linear(units, 1)
 
-    def forward(self, x: Float[Tensor, "b c h w"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b"]:
+    def forward(self, x: Float[Tensor, "b c h w"], y: Label | None = None) -> Float[Tensor, "b"]:
         logits: Tensor = self.head(self.body(x.flatten(1), y))
         return logits.flatten()
 
@@ -104,9 +105,9 @@ class _Convolutional(nn.Module):
             for read, width in zip(seen, widths, strict=False)
         )
         if classes:
-            self.plane = nn.Embedding(classes, size**2)
+            self.plane = LabelEmbedding(classes, size**2)
 
-    def forward(self, x: Float[Tensor, "b c h w"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b d h2 w2"]:
+    def forward(self, x: Float[Tensor, "b c h w"], y: Label | None = None) -> Float[Tensor, "b d h2 w2"]:
         first, *rest = self.layers
         x = first(x)
         if self.classes:
@@ -132,7 +133,7 @@ class ResidualGenerator(nn.Module):
         self.out = nn.Conv2d(self.body.maps, channels, kernel, padding=kernel // 2)
 
     def forward(
-        self, low: Float[Tensor, "b c h w"], noise: Float[Tensor, "b 1 h w"], y: Int[Tensor, "b"] | None = None
+        self, low: Float[Tensor, "b c h w"], noise: Float[Tensor, "b 1 h w"], y: Label | None = None
     ) -> Float[Tensor, "b c h w"]:
         h: Tensor = self.out(self.body(torch.cat((low, noise), 1), y))
         return h
@@ -149,6 +150,6 @@ class PictureDiscriminator(nn.Module):
         self.body = _Convolutional(channels, widths, kernel, stride=2, norm=False, classes=classes, size=half)
         self.head = nn.Linear(self.body.maps * last**2, 1)
 
-    def forward(self, x: Float[Tensor, "b c h w"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b"]:
+    def forward(self, x: Float[Tensor, "b c h w"], y: Label | None = None) -> Float[Tensor, "b"]:
         logits: Tensor = self.head(self.body(x, y).flatten(1))
         return logits.flatten()

@@ -12,10 +12,11 @@ from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...errors import ConfigError, DataError
+from ..labels import Label, LabelEmbedding
 from ..norm import ConditionalBatchNorm2d
 
 Norm = Callable[[int], ConditionalBatchNorm2d]
@@ -194,7 +195,7 @@ class Projection(nn.Module):
     Args:
         trunk: f, from pictures to (b features).
         features: their number.
-        classes: how many labels there are; 0 for none.
+        classes: how many labels there are (`ImageSpec.labels`); 0 for none.
 
     Raises:
         DataError: (called) no labels, though there are classes.
@@ -206,10 +207,10 @@ class Projection(nn.Module):
         self.classes, self.trunk = classes, trunk
         self.head = linear(features, 1)
         if classes:
-            self.embedding = nn.Embedding(classes, features)
+            self.embedding = LabelEmbedding(classes, features)
             nn.init.xavier_uniform_(self.embedding.weight)
 
-    def forward(self, x: Float[Tensor, "b c h w"], y: Int[Tensor, "n"] | None = None) -> Float[Tensor, "b"]:
+    def forward(self, x: Float[Tensor, "n c h w"], y: Label | None = None) -> Float[Tensor, "n"]:
         features = self.trunk(x)
         logits: Tensor = self.head(features).flatten()
         if not self.classes:

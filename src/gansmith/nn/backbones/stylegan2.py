@@ -13,12 +13,14 @@ from torch import Tensor, nn
 
 from ...errors import DataError
 from ..equalized import RECTIFIED, EqualConv2d, EqualLinear
+from ..labels import Label, LabelEmbedding
 from ..minibatch import MinibatchStd
 from ..modulated import SLOPE, Modulated, bias_leaky
 from ..norm import PixelNorm
 from ..resample import BINOMIAL, Downsample2, Resample, Upsample2
 
 CENTRE = 1024  # styles whose mean truncation leads to; of many classes 16 for each
+CENTRE_OF_ATTRIBUTES = 256  # the same of each combination of attributes
 HALVED = 0.5**0.5  # the sum of two branches keeps its variance
 
 
@@ -42,14 +44,14 @@ class Perceptron(nn.Module):
 
 
 class Labels(nn.Module):
-    """A learned vector of unit mean square for each class."""
+    """A learned vector of unit mean square for each label, of so many rows (see `labels`)."""
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(classes, width)
+        self.embedding = LabelEmbedding(classes, width)
         self.norm = PixelNorm()
 
-    def forward(self, y: Int[Tensor, "b"] | None) -> Float[Tensor, "b width"]:
+    def forward(self, y: Label | None) -> Float[Tensor, "b width"]:
         if y is None:
             raise DataError(
                 f"this network was built for {self.embedding.num_embeddings} classes, but the batch has no labels `y`"
@@ -61,7 +63,8 @@ class Labels(nn.Module):
 class Mapping(nn.Module):
     """From latents (and labels) to styles w, one for each layer, all the same.
 
-    `w_avg` (classes or 1, style) is where truncation leads to: the mean style of each class.
+    `w_avg` (classes or 1, style) is where truncation leads to: the mean style of each class. With attributes it leads
+    to that of the combination asked for, which is measured when it is.
 
     Args:
         latent: length of z, which is normalised to unit mean square.
@@ -69,22 +72,25 @@ class Mapping(nn.Module):
         layers: copies of w.
         depth: fully connected layers.
         speed: of their learning, against the other layers'.
-        classes: 0 for none.
+        classes: rows of the table of labels, one for each class or two for each attribute; 0 for none.
+        attributes: how many of these there are.
     """
 
     w_avg: Tensor
 
-    def __init__(self, latent: int, style: int, layers: int, depth: int, speed: float, classes: int) -> None:
+    def __init__(
+        self, latent: int, style: int, layers: int, depth: int, speed: float, classes: int, attributes: int = 0
+    ) -> None:
         super().__init__()
-        self.copies, self.norm = layers, PixelNorm()
+        self.copies, self.norm, self.latent, self.attributes = layers, PixelNorm(), latent, attributes
         self.labels = Labels(classes, latent) if classes else None
         self.perceptron = Perceptron(latent * (2 if classes else 1), style, depth, speed)
-        self.register_buffer("w_avg", torch.zeros(max(classes, 1), style))
+        self.register_buffer("w_avg", torch.zeros(1 if attributes else max(classes, 1), style))
 
     def forward(
         self,
         z: Float[Tensor, "b latent"],
-        y: Int[Tensor, "b"] | None = None,
+        y: Label | None = None,
         truncation: Float[Tensor, "b"] | None = None,
     ) -> Float[Tensor, "b layers style"]:
         """`truncation` moves w towards its class's mean: 1 leaves it, 0 is the mean."""
@@ -96,11 +102,15 @@ class Mapping(nn.Module):
             w = torch.lerp(self.centre(y).to(w), w, truncation.to(w)[:, None])
         return w[:, None].expand(-1, self.copies, -1)
 
-    def in_turn(self, n: int) -> Int[Tensor, "{n}"]:
-        """`n` labels, every class as often as any other; zeros where there are none."""
+    def in_turn(self, n: int) -> Int[Tensor, "{n} *attributes"]:
+        """`n` labels, every class as often as any other; zeros where there are none; attributes at random, the same
+        each time."""
+        if self.attributes:
+            coins = torch.randint(2, (n, self.attributes), generator=torch.Generator().manual_seed(0))
+            return coins.to(self.w_avg.device)
         return torch.arange(n, device=self.w_avg.device) % len(self.w_avg)
 
-    def watched(self) -> Int[Tensor, "n"]:
+    def watched(self) -> Label:
         """Labels of the latents by which `find_centres` knows the classes."""
         return self.in_turn(len(self.w_avg) * max(CENTRE // len(self.w_avg), CENTRE // 64))
 
@@ -110,9 +120,20 @@ class Mapping(nn.Module):
         ws = self(z, self.watched())[:, 0]
         self.w_avg.copy_(ws.unflatten(0, (-1, len(self.w_avg))).mean(0))
 
-    def centre(self, y: Int[Tensor, "b"] | None) -> Float[Tensor, "#b style"]:
-        """The mean style of each label's class."""
-        return self.w_avg if self.labels is None or y is None else self.w_avg[y]
+    def centre(self, y: Label | None) -> Float[Tensor, "#b style"]:
+        """The mean style of each label's class, or of its combination of attributes."""
+        if self.labels is None or y is None:
+            return self.w_avg
+        if y.ndim == 1:
+            return self.w_avg[y]
+        each, which = y.unique(dim=0, return_inverse=True)
+        return torch.stack([self._mean_of(marks) for marks in each])[which]
+
+    def _mean_of(self, marks: Int[Tensor, "attributes"]) -> Float[Tensor, "style"]:
+        """The mean style under these attributes, over latents that are the same each time."""
+        z = torch.randn(CENTRE_OF_ATTRIBUTES, self.latent, generator=torch.Generator().manual_seed(0))
+        ws: Tensor = self(z.to(self.w_avg), marks.expand(len(z), -1))[:, 0]
+        return ws.mean(0)
 
 
 class StyledLayer(nn.Module):
@@ -213,7 +234,7 @@ class Generator(nn.Module):
     def forward(
         self,
         z: Float[Tensor, "b latent"],
-        y: Int[Tensor, "b"] | None = None,
+        y: Label | None = None,
         *,
         second: Float[Tensor, "b latent"] | None = None,
         switch: Int[Tensor, "b"] | None = None,
@@ -274,7 +295,7 @@ class Discriminator(nn.Module):
     Args:
         widths: channels at 4, 8, ... pixels.
         channels: of the picture.
-        classes: 0 for none.
+        classes: rows of the table of labels; 0 for none.
         residual: whether there are ways past the convolutions.
         group: pictures whose deviation becomes a channel (see `MinibatchStd`); 1 for none.
         label: length of a label's vector, and `depth` of the fully connected layers that it goes through.
@@ -304,7 +325,7 @@ class Discriminator(nn.Module):
         self.labels = Labels(classes, label) if classes else None
         self.perceptron = Perceptron(label, label, depth, 0.01) if classes else None
 
-    def forward(self, x: Float[Tensor, "b c h w"], y: Int[Tensor, "b"] | None = None) -> Float[Tensor, "b"]:
+    def forward(self, x: Float[Tensor, "b c h w"], y: Label | None = None) -> Float[Tensor, "b"]:
         x = leaky(self.from_picture(x)).contiguous(memory_format=torch.channels_last)
         x = self.blocks(x)
         if self.deviation is not None:

@@ -178,10 +178,12 @@ class Editor:
         return self.space.of_styles(ws.flatten(0, 1))
 
     def _same_label(self, n: int, label: str | None) -> Tensor | None:
-        """Class numbers: of `label`, else the first class throughout, so that classes do not jump from step to step."""
+        """Class numbers: of `label`, else the first class throughout, so that classes do not jump from step to step;
+        of attributes, the first combination."""
         if label is None and self.space.spec.classes:
             label = self.space.spec.classes[0]
-        return self.space.labels(n, label)
+        y = self.space.labels(n, label)
+        return y if y is None or y.ndim == 1 else y[:1].expand_as(y)
 
     def _refuse(self, truncation: float | None) -> None:
         if truncation is not None:
