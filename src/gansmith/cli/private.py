@@ -24,6 +24,7 @@ REFUSED = {
     "size": "it is for pictures, and --epsilon is for tables",
     "mirror": "it is for pictures, and --epsilon is for tables",
     "labels": "it is for pictures, and --epsilon is for tables",
+    "adapt": "it is for pictures, and --epsilon is for tables",
     "keep_best": "it is for pictures, and --epsilon is for tables",
     "patience": "it is for pictures, and --epsilon is for tables",
     "batch": "the accounting is the recipe's: set recipe.batch=NUMBER, where it has one",

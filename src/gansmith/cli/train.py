@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 @click.option(
     "--freeze", type=LAYERS, multiple=True, help="With --from: keep its first N layers as they are (FreezeD)."
 )
+@click.option("--adapt", is_flag=True, help="With --from: for a handful of pictures, to become them and stay varied.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @debug
 @click.pass_context

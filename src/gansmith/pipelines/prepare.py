@@ -54,10 +54,15 @@ def prepare(
     recipe: RecipeLike = None,
     mirror: bool = False,
     labels: bool | None = None,
+    channels: int | None = None,
+    classes: Sequence[str] = (),
     shard: Sequence[str] = (),
     changes: Mapping[str, Any] | None = None,
 ) -> Prepared:
     """Looks at the data and the machine, chooses, and builds everything but the trainer. Writes nothing.
+
+    Args:
+        mirror, labels, channels, classes: how pictures are read, see `ImageSource`.
 
     Raises:
         UserError: what was asked for cannot work.
@@ -68,6 +73,8 @@ def prepare(
     if recipe is not None:  # a misspelt name is told before the data are read
         _Maker(recipe, str(recipe), "", {}).find()
     seen = look_at(data, labels=labels, size=wishes.size)
+    if not seen.classes and not seen.attributes:
+        seen = replace(seen, classes=tuple(classes))
     default = recipe if isinstance(recipe, str) else plan.default_recipe(machine, wishes, seen.kind)
     maker = _Maker(recipe, default, plan.default_preset(machine, wishes, seen.kind), changes or {})
     _check_kind(maker, seen)
@@ -76,6 +83,7 @@ def prepare(
     asked = wishes.recipe if recipe is None or isinstance(recipe, str) else maker.name
     made = replace(plan.choose(facts, machine, replace(wishes, recipe=asked)), recipe=maker.name)
     read_as: dict[str, Any] = {"size": made.size, "mirror": mirror, "labels": labels}
+    read_as |= ({"channels": channels} if channels else {}) | ({"classes": list(classes)} if classes else {})
     if isinstance(data, Source):
         source, read_as = data, dict(maker.find().reads)
     else:
@@ -210,7 +218,7 @@ def _sizes(maker: _Maker, seen: Seen, asked: int | None) -> tuple[int, ...]:
         return ()
     if seen.kind != "image":
         return ()
-    spec = ImageSpec(size=asked or plan.CPU_SIZE, classes=seen.classes)
+    spec = ImageSpec(size=asked or plan.CPU_SIZE, classes=seen.classes, attributes=seen.attributes)
     able = () if asked else tuple(s for s in plan.SIZES if maker.makes(replace(spec, size=s)))
     if not able:
         parameters(maker.build(spec), spec)

@@ -15,6 +15,7 @@ from ..training import folder
 from ..training.monitors import Monitor
 from ..training.trainer import Trainer
 from . import plan
+from .adapt import adaptation
 from .paths import readable
 from .plan import Wishes
 from .prepare import Prepared, RecipeLike, prepare
@@ -33,6 +34,7 @@ def train(
     overwrite: bool = False,
     start_from: Path | str | None = None,
     freeze: Mapping[str, int] | None = None,
+    adapt: bool = False,
     monitors: Sequence[Monitor] | None = None,
     tell: Tell | None = None,
     mirror: bool = False,
@@ -67,6 +69,8 @@ def train(
         recipe: a name (`r3gan`), a file (`my_gan.py:MyGAN`), a Recipe or a class of one.
         start_from: begin with the weights of this run.
         freeze: with `start_from`: how many first layers of a network stay as they are, `{"D": 4}` (FreezeD).
+        adapt: with `start_from`, for a handful of pictures: the run's recipe and size, D half frozen, ADA, and a G that
+            keeps how its pictures relate (see `pipelines.adapt`); begins with averaged weights.
         monitors, tell: who watches, and who hears the choices; the usual ones when left out.
         mirror, labels: of pictures: show each also mirrored; True insists on labels, False leaves them out, None
             takes them where there are any.
@@ -82,6 +86,10 @@ def train(
         UserError: what was asked for cannot work; says why, and what to do.
         TrainingFailed, Interrupted, CheckpointError: see Trainer.fit.
     """
+    few = adaptation(start_from, recipe, size, samples) if adapt else None
+    if few is not None:
+        recipe, size, freeze = few.recipe, few.spec.size, freeze or few.freeze
+        samples = samples or (None if minutes else few.samples)
     named = recipe if isinstance(recipe, str) else None
     if freeze and start_from is None:
         raise ConfigError("freezing keeps layers of another run as they are: say which run to begin with, --from RUN")
@@ -90,7 +98,7 @@ def train(
     run = Path(out) if out else default_out(data)
     if not dry_run:
         refuse_taken(run, overwrite=overwrite)
-    initial = Transfer(start_from) if start_from else None
+    initial = Transfer(start_from, averaged=adapt) if start_from else None
     changes = {**(changes or {}), **recipe_fields}
     if is_table(data):
         own = {"mirror": mirror or None, "labels": labels, "keep_best": keep_best or None, "patience": patience}
@@ -115,9 +123,12 @@ def train(
             monitors=monitors,
         )
     _refuse({"schema": schema, "constraints": constraints or None, "target": target}, "tables", "pictures")
-    prepared = prepare(data, wishes, recipe=recipe, mirror=mirror, labels=labels, shard=shard, changes=changes)
+    read_as: dict[str, Any] = few.read_as(labels) if few else {"labels": labels}
+    prepared = prepare(data, wishes, recipe=recipe, mirror=mirror, shard=shard, changes=changes, **read_as)
+    if few is not None:
+        few.check(prepared.source.spec)
     if initial is not None:
-        initial.classes = tuple(getattr(prepared.source.spec, "classes", ()))
+        initial.classes = tuple(getattr(prepared.source.spec, "labels", ()))
     if keep_best or patience is not None:
         prepared = replace(prepared, about=prepared.about | {KEPT: {"patience": patience}})
     if first_process():

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .. import checkpoint
 from ..errors import RunFolderError
+from ..game.correspondence import SOURCE, remember
 from ..recipes.base import Networks
 from ..spec import spec_from_json
 from .processes import first_process
@@ -38,27 +39,29 @@ class Carried:
 
 
 class Transfer:
-    """Copies the trained weights (not their averages) of the newest checkpoint of `run` into fresh networks.
+    """Copies the trained weights of the newest checkpoint of `run` into fresh networks.
 
     A network with more or fewer stages, because its pictures have another size, takes over those that it shares with
     the other, counted from whichever end more of them fit. Where a tensor has a row for each class, classes of the same
-    name keep theirs, and new ones begin with the mean of the old. Optimizers, averages and the count of samples start
-    anew.
+    name keep theirs, and new ones begin with the mean of the old. Optimizers, averages and all counts of samples and
+    steps start anew.
 
     Args:
         run: a run folder or one checkpoint.
-        classes: names of the classes that will be learnt.
+        classes: names of the classes that will be learnt, or of attributes as `ImageSpec.labels` has them.
+        averaged: whether to copy averages of weights where the run has them.
 
     Raises:
         RunFolderError: no such run, or no checkpoint in it.
         CheckpointError: damaged.
     """
 
-    def __init__(self, run: Path | str, classes: Sequence[str] = ()) -> None:
+    def __init__(self, run: Path | str, classes: Sequence[str] = (), *, averaged: bool = False) -> None:
+        self.averaged = averaged
         self.folder, self.problems = checkpoint.newest(Path(run))
         self.classes = tuple(classes)
         spec = spec_from_json(checkpoint.read_document(self.folder, "recipe")["spec"])
-        self.known: tuple[str, ...] = tuple(getattr(spec, "classes", ()))
+        self.known: tuple[str, ...] = tuple(getattr(spec, "labels", ()))
         self.report: dict[str, Carried] = {}
 
     def __call__(self, nets: Networks) -> None:
@@ -67,19 +70,22 @@ class Transfer:
         Raises:
             RunFolderError: nothing fits.
         """
-        self.report = {name: self._carry(name, net) for name, net in nets.items()}
+        self.report = {name: self._carry(name, net) for name, net in nets.items() if not name.startswith(SOURCE)}
         if not any(carried.fitting or carried.mapped for carried in self.report.values()):
             raise RunFolderError(f"nothing in {self.folder} fits this recipe's networks: {', '.join(nets)}")
+        remember(nets)
         if first_process():
             print("\n".join(self.lines()), file=sys.stderr)
 
     @torch.no_grad()
     def _carry(self, name: str, net: nn.Module) -> Carried:
         own, carried = net.state_dict(), Carried()
-        there = checkpoint.read_tensors(self.folder, name) if (self.folder / f"{name}.safetensors").exists() else {}
+        there = self._read(name)
         origins, of_classes = origin_of(own, there, shrinks=name.startswith("D")), self._of_classes(net)
         for key, tensor in own.items():
             found = there.get(origins[key])
+            if is_count(tensor):
+                continue
             if found is None:
                 carried.fresh.append(f"{key} (not there)")
             elif key in of_classes and self._rows_fit(tensor, found):
@@ -92,6 +98,11 @@ class Transfer:
                 moved = origins[key] != key
                 (carried.mapped if moved else carried.fitting).append(f"{key} (there {origins[key]})" if moved else key)
         return carried
+
+    def _read(self, name: str) -> State:
+        files = [f"{name}.ema"] * self.averaged + [name]
+        file = next((f for f in files if (self.folder / f"{f}.safetensors").exists()), None)
+        return checkpoint.read_tensors(self.folder, file) if file else {}
 
     def _of_classes(self, net: nn.Module) -> set[str]:
         """Names of tensors with a row for each class, if the classes are others now."""
@@ -117,6 +128,11 @@ class Transfer:
         if new := [c for c in self.classes if c not in self.known] if self.known else []:
             said.append(f"  classes that are new: {', '.join(new[:20])}{' ...' if len(new) > 20 else ''}")
         return [*said, "  not carried over: optimizers, averages, the count of samples"]
+
+
+def is_count(tensor: Tensor) -> bool:
+    """Whether a tensor counts the samples or steps of its own run: a whole number alone."""
+    return tensor.ndim == 0 and not tensor.is_floating_point()
 
 
 def _some(title: str, names: Sequence[str]) -> str:
