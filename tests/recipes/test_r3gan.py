@@ -40,12 +40,26 @@ def test_paper_has_the_published_numbers_of_parameters(spec: ImageSpec, g: float
     assert round(count(nets.D) / 1e6, 2) == d
 
 
-def test_imagenet_sizes_follow_from_the_fields() -> None:
-    spec = ImageSpec(size=32, classes=tuple(map(str, range(1000))))
+@pytest.mark.parametrize(("size", "g", "d"), [(32, 82.9, 86.6), (64, 103.6, 107.2)])
+def test_paper_takes_imagenets_settings_for_a_thousand_classes(size: int, g: float, d: float) -> None:
+    spec = ImageSpec(size=size, classes=tuple(map(str, range(1000))))
+    recipe = r3gan.paper(spec)
     with torch.device("meta"):
-        nets = R3GAN(width=1536, group=32).networks(spec)
-    assert count(nets.G) / 1e6 == pytest.approx(82.9, abs=0.1)
-    assert count(nets.D) / 1e6 == pytest.approx(86.6, abs=0.1)
+        nets = recipe.networks(spec)
+    assert count(nets.G) / 1e6 == pytest.approx(g, abs=0.1)
+    assert count(nets.D) / 1e6 == pytest.approx(d, abs=0.1)
+    assert {m.groups for m in nets.G.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)} == {96}
+    end = 200_000_000
+    assert (at(recipe.game.r1, 0), at(recipe.game.r2, end)) == {32: (0.5, 0.05), 64: (1.0, 0.1)}[size]
+    assert (at(recipe.game.augment.p, 0), at(recipe.game.augment.p, end)) == (0.0, {32: 0.5, 64: 0.4}[size])
+    assert at(recipe.ema["G"], end) == 50e6
+    assert recipe.hyper("D", end // 2)["lr"] == pytest.approx(1.25e-4)
+
+
+@pytest.mark.parametrize(("size", "classes"), [(128, 1000), (32, 999)])
+def test_other_data_keep_their_settings(size: int, classes: int) -> None:
+    recipe = r3gan.paper(ImageSpec(size=size, classes=tuple(map(str, range(classes)))))
+    assert (recipe.width, at(recipe.game.r1, 0)) == (768, r3gan.PAPER[size][0])
 
 
 @pytest.mark.parametrize("size", r3gan.SIZES)
