@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..batch import Batch
 from ..recipes.base import Context, Loss, Networks, Phase
+from ..spec import Spec
 from .correspondence import SOURCE
 from .game import Game, Players
 from .solver import Solver
@@ -36,13 +37,17 @@ class Duel:
         own = ((name, f"{name}{self.number}") for name in ("G", "D", SOURCE))
         return Networks({name: nets[key] for name, key in own if key in nets})
 
-    def prepare(self, nets: Networks) -> None:
+    def prepare(self, nets: Networks, spec: Spec | None = None) -> None:
         """Builds into fresh networks what the game asks for.
+
+        Args:
+            nets: those of all pairs.
+            spec: of the pictures; for weights of classes.
 
         Raises:
             ConfigError: see `Game.prepare`.
         """
-        for name, net in self.game.prepare(self.pair(nets)).items():
+        for name, net in self.game.prepare(self.pair(nets), spec).items():
             nets[f"{name}{self.number}"] = net
 
     def phases(self, players: Players) -> dict[str, Phase]:

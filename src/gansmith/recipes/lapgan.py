@@ -112,7 +112,7 @@ class LAPGAN(Recipe):
             nets[f"G{k}"] = ResidualGenerator(spec.channels, size, self.g_widths, norm=self.norm, **maps)
             nets[f"D{k}"] = PictureDiscriminator(seen, size, self.d_widths, **maps)
         for duel in self.duels:
-            duel.prepare(nets)
+            duel.prepare(nets, spec)
         return nets
 
     def _check(self, size: int) -> None:

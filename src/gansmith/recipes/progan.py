@@ -78,7 +78,7 @@ class ProGAN(Played):
         widths = [max(self.width * self.wide_until // max(size, self.wide_until), LEAST) for size in sizes]
         G = GrowingGenerator(self.latent, widths, spec.channels)
         D = GrowingDiscriminator(widths, spec.channels * self.game.pac, self.group)
-        return self.game.prepare(Networks({"G": G, "D": D}))
+        return self.game.prepare(Networks({"G": G, "D": D}), spec)
 
     def stage(self, nets: Networks, samples: int) -> Stage:
         """The stage in use after `samples` samples."""

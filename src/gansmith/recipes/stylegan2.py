@@ -95,7 +95,7 @@ class StyleGAN2(Played):
         if self.path_length:
             g.register_buffer(LENGTH, torch.zeros(()))
             g.register_buffer(STEP, torch.tensor(0))
-        return self.game.prepare(Networks({"G": g, "D": d}))
+        return self.game.prepare(Networks({"G": g, "D": d}), spec)
 
     def widths(self, size: int) -> list[int]:
         """Channels at 4, 8, ... `size` pixels."""

@@ -104,7 +104,7 @@ class StyleGAN3(Played):
             label=self.style,
             depth=self.label_depth,
         )
-        return self.game.prepare(Networks({"G": g, "D": d}))
+        return self.game.prepare(Networks({"G": g, "D": d}), spec)
 
     def _synthesis(self, size: int, channels: int) -> stylegan3.Synthesis:
         turns = self.config == "R"
