@@ -107,6 +107,17 @@ def test_classes_are_matched_by_name(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"class_fid: .* only the generated pictures have: bag, boot, coat, shirt"):
         evaluate(run, strange, **asked)
     assert evaluate(run, strange, **QUICK)["FD"] > 0, "a metric without classes goes on"
+    more = (fashion(200), np.array([*NAMES, "hat"])[np.arange(200) % 5])
+    with pytest.raises(DataError, match=r"class_fid needs .*; class hat has 40 real and 0 fake"):
+        evaluate(run, more, **asked)
+
+
+def test_copies_are_looked_for_among_what_it_was_trained_on(run: Path) -> None:
+    asked: dict[str, Any] = {**QUICK, "metrics": ["memorisation"], "held": fashion(64, 600)}
+    assert said(evaluate(run, fashion(64, 300), **asked), "memorisation looks for copies of the real pictures, and")
+    own = evaluate(run, (fashion(200), NAMES[LABELS]), **asked)
+    assert not said(own, "looks for copies of the real pictures")
+    assert {f.better for f in own.figures} == {None}
 
 
 def test_class_figures_reach_the_report_and_stay(run: Path) -> None:

@@ -199,6 +199,7 @@ class Metric(Protocol):
         `rests_on() -> dict[str, tuple[int, int]]`: of a figure, how many real pictures and how many fakes it rests on,
             where these are not all.
         `working: Working | None`: told how far `compute` is; for those that take long.
+        `of_training: ClassVar[bool]`: whether its real side must be the pictures that the generator was trained on.
         `prepare() -> None`: looks whether all that it needs is on this machine, weights above all.
 
     Attributes:

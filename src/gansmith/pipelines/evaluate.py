@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,31 +12,25 @@ from typing import Any, TypeAlias
 
 import torch
 
-from .. import checkpoint
-from ..config import write_text
-from ..errors import ConfigError, DataError, UserError
+from ..errors import ConfigError, DataError
 from ..metrics import registry
-from ..metrics.base import Extractor, Figure, MeasuredBy, Metric, Seen, Working, which_is_better
+from ..metrics.base import Extractor, Figure, MeasuredBy, Metric, Working, which_is_better
 from ..metrics.compare import Comparison
 from ..metrics.compare import compare as compare_pictures
 from ..metrics.extractors import choose_extractor, load_extractor
 from ..metrics.judge import Hear, judge, lines
 from ..metrics.probes import Probe
 from ..recipes.base import Recipe
-from ..report import write_report
-from ..report.classes import Modes
-from ..report.evaluations import with_earlier
-from ..report.exhibits import exhibit
-from ..training import folder
-from ..training.journal import Journal
 from .asked import ALL, COMPARED, METRICS, PROBES, Settings, fitting, heads, named, refuse_without_classes, whole
 from .case import Case, open_case, unseen
+from .keeping import Closely, keep
 from .latents import latents
-from .paths import readable
 from .sides import Part, Pictures, in_words, without_classes
 
 Wanted: TypeAlias = str | Extractor | torch.nn.Module
 Tell: TypeAlias = Callable[[str, int], None]
+NUMBERED = re.compile(r"\bclass (\d+) has")
+NOT_TRAINED_ON = "looks for copies of the real pictures, and these are not what it was trained on"
 
 
 @dataclass(frozen=True)
@@ -108,15 +103,15 @@ def evaluate(
     asked = named(metrics)
     case = open_case(run, data, recipe, split, *_numbers(n, seed, size), channels)
     given: list[Any] = list(extractor) if isinstance(extractor, list | tuple) else [extractor]
-    figures, whys, looks = list[Figure](), list[str](), list[_Closely]()
+    figures, whys, looks = list[Figure](), list[str](), list[Closely]()
     judging = _Judging(case, asked, settings or {}, held, progress, working, several=len(given) > 1)
     for wanted in given or [None]:
         chosen, why = _extractor(wanted, case)
-        looks.append(_Closely(case, chosen))
+        looks.append(Closely(case, chosen))
         figures += judging.figures(chosen, looks[-1].hear, first=len(looks) == 1)
         whys.append(why)
     remarks = tuple(dict.fromkeys([*case.remarks, *_second_opinion(case, given)]))
-    written = _keep(case, figures, remarks, looks[0]) if case.settings else None
+    written = keep(case, figures, remarks, looks[0]) if case.settings else None
     remarks = tuple(dict.fromkeys([*remarks, *case.remarks]))  # the report may have added to them
     return Evaluation(tuple(figures), "; ".join(dict.fromkeys(whys)), remarks, written)
 
@@ -263,24 +258,27 @@ class _Judging:
         away = self._away if "held" in needs else None
         if "held" in needs and away is None:
             raise DataError("metrics of memorisation need real pictures that training never saw: --held PICTURES")
+        if copying := [name for name in names if getattr(registry.metric_class(name), "of_training", False)]:
+            case.remarks += [] if case.trained or not case.settings else [f"{', '.join(copying)} {NOT_TRAINED_ON}"]
         sides = {"real": case.real, "held": away, "spare": case.spare}
         told = {side: Pictures(p.source, p.rows, classes) for side, p in sides.items() if p is not None}
-        found = judge(
-            told["real"].parts(),
-            case.fakes(),
-            extractor,
-            names,
-            held=told["held"].parts() if "held" in told else None,
-            spare=told["spare"].parts() if "spare" in told else None,
-            split=case.split,
-            settings=self.settings,
-            real_key=told["real"].key,
-            keys={side: told[side].key for side in ("held", "spare") if side in told},
-            progress=self.progress,
-            working=self.working,
-            warn=case.remarks.append,
-            hear=hear,
-        )
+        with _naming(classes):
+            found = judge(
+                told["real"].parts(),
+                case.fakes(),
+                extractor,
+                names,
+                held=told["held"].parts() if "held" in told else None,
+                spare=told["spare"].parts() if "spare" in told else None,
+                split=case.split,
+                settings=self.settings,
+                real_key=told["real"].key,
+                keys={side: told[side].key for side in ("held", "spare") if side in told},
+                progress=self.progress,
+                working=self.working,
+                warn=case.remarks.append,
+                hear=hear,
+            )
         return [_with_class(figure, classes) for figure in found]
 
     def _probed(self, names: Sequence[str]) -> list[Figure]:
@@ -305,72 +303,19 @@ class _Judging:
 
 def _with_class(figure: Figure, classes: Sequence[str]) -> Figure:
     """`class-FID/3` by the name of its class."""
-    head, _, member = figure.name.partition("/")
-    number, floor, rest = member.partition("-floor")
-    if not number.isdigit() or rest or int(number) >= len(classes):
-        return figure
-    return replace(figure, name=f"{head}/{classes[int(number)]}{floor}")
+    head, slash, member = figure.name.partition("/")
+    number, floor, _ = member.partition("-floor")
+    return replace(figure, name=f"{head}/{_class(number, classes)}{floor}") if slash else figure
 
 
-@dataclass
-class _Closely:
-    """What the report shows besides figures, by the extractor that was used first."""
-
-    case: Case
-    extractor: Extractor
-    known: Seen | None = None
-    modes: Modes | None = None
-
-    def hear(self, metrics: Mapping[str, Metric], kept: Mapping[str, Seen]) -> None:
-        """Remembers what judging saw."""
-        self.known = kept["real"]
-        names = getattr(self.extractor, "classes", ())
-        for counted in (metric for metric in metrics.values() if hasattr(metric, "counts")):  # of modes, for bars
-            self.modes = Modes(counted.counts("fake").tolist(), counted.counts("real").tolist(), names)
-
-    def show(self, run: Path, checkpoint: str) -> None:
-        """Writes it into the run's folder; too few pictures to show anything are no failure of the judgement."""
-        real = self.case.real
-        if self.known is None or len(self.known.features) != len(real.rows):
-            return  # more pictures than are kept: rows and features no longer belong together
-        try:
-            exhibit(
-                run,
-                self.extractor,
-                self.case.fakes(),
-                real.source,
-                self.known.features,
-                rows=real.rows,
-                modes=self.modes,
-                split=self.case.split,
-                checkpoint=checkpoint,
-                seed=self.case.seed,
-            )
-        except DataError as error:
-            self.case.remarks.append(f"the report shows no pictures beside the figures: {error}")
+def _class(number: str, classes: Sequence[str]) -> str:
+    return classes[int(number)] if number.isdigit() and int(number) < len(classes) else number
 
 
-def _keep(case: Case, figures: Sequence[Figure], remarks: Sequence[str], closely: _Closely) -> Path:
-    """Adds the figures to evaluation.json, and writes them to the log and into the report."""
-    assert case.run is not None
-    step_folder, _ = checkpoint.newest(case.run)
-    state = checkpoint.read_document(step_folder, "state")
-    document = {
-        "checkpoint": step_folder.name,
-        "data": readable(case.name),
-        "fingerprint": case.real.source.fingerprint[:12],
-        "figures": [f.to_json() for f in figures],
-        "remarks": list(remarks),
-    }
-    path = case.run / folder.EVALUATION
+@contextmanager
+def _naming(classes: Sequence[str]) -> Iterator[None]:
+    """An error that speaks of a class by its number names it."""
     try:
-        write_text(path, json.dumps(with_earlier(document, path), indent=1, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
-    where = {"step": int(state["step"]), "samples": int(state["step"]) * int(case.settings["train"]["batch"])}
-    journal = Journal(case.run / folder.LOG)
-    for figure in figures:
-        journal.write("metric", **where, seconds=round(float(state["seconds"]), 3), **figure.to_json())
-    closely.show(case.run, step_folder.name)
-    write_report(case.run)
-    return path
+        yield
+    except DataError as error:
+        raise DataError(NUMBERED.sub(lambda found: f"class {_class(found[1], classes)} has", str(error))) from None

@@ -43,7 +43,8 @@ class Memorisation(Rows):
     sides: ClassVar[frozenset[Side]] = frozenset({"real", "fake", "held"})
     states: ClassVar[dict[str, Reduction]] = {"real": "cat", "fake": "cat", "held": "cat"}
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"nn_ratio": (0.0, math.inf), "authenticity": (0.0, 1.0)}
-    higher: ClassVar[frozenset[str]] = frozenset({"nn_ratio", "c_t", "authenticity"})  # farther from copying
+    unranked: ClassVar[frozenset[str]] = frozenset({"nn_ratio", "c_t", "authenticity"})  # both ends are unhealthy
+    of_training: ClassVar[bool] = True
 
     def __init__(self, *, cells: int = 10, seed: int = 2020) -> None:
         super().__init__()
