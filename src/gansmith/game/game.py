@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,10 +35,13 @@ class Judged(NamedTuple):
     Attributes:
         logits: (b,), or (b, ...) of patches.
         terms: further losses of these pictures, per sample (b,), such as a classifier's.
+        of_real: further losses of D alone, of real pictures alone, such as a decoder's: each a function that gives it
+            for the first n of these pictures, (n,), and is called for real ones only.
     """
 
     logits: Tensor
     terms: Mapping[str, Tensor] = {}
+    of_real: Mapping[str, Callable[[int], Tensor]] = {}
 
 
 @runtime_checkable
@@ -207,6 +210,7 @@ class Game:
         adv = self._each(self._adversarial(r.logits, f.logits))
         found = {"adv": terms.weighted(nets.D, adv, batch)}
         found |= {**r.terms, **{f"{name}_fake": values for name, values in f.terms.items()}}
+        found |= {name: self._each(loss(len(r.logits))) for name, loss in r.of_real.items()}
         if now and self.penalises:
             found |= self._penalties(players, nets, (real, r.logits), (fake, f.logits), batch, ctx)
         if self.drift:
@@ -332,7 +336,7 @@ class Game:
         both = _judged(players.judge(nets, shown, twice, ctx))
         halves = [{name: values.chunk(2)[i] for name, values in both.terms.items()} for i in range(2)]
         r, f = both.logits.chunk(2)
-        return Judged(r, halves[0]), Judged(f, halves[1])
+        return Judged(r, halves[0], both.of_real), Judged(f, halves[1])
 
     def _judge(self, players: Players, nets: Networks, x: Tensor, batch: Batch, ctx: Context) -> Judged:
         return _judged(players.judge(nets, self._shown(nets, x, ctx), batch, ctx))

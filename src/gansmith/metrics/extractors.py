@@ -180,6 +180,12 @@ def choose_extractor(
     return load_extractor("random", device=device), reason
 
 
+def sees_imagenet(name: str) -> bool:
+    """Whether the extractor of this name was trained on pictures of ImageNet. Its weights need not be at hand."""
+    known = [table[part][0] for table in (BUILDERS, FAMILIES) for part in name.split(":") if part in table]
+    return any(getattr(build, "sees_imagenet", False) for build in known)
+
+
 def figure_name(metric: str, extractor: Extractor) -> str:
     """`FID` and `KID` only for Inception's own weights, `FD` and `KD` for all others; see a metric's `titles`."""
     genuine = extractor.name == "inception" and extractor.digest == SHA256[:12]

@@ -18,6 +18,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from ...errors import ConfigError, DataError, did_you_mean
+from .maps import MOST, fitted, pyramid
 from .pixels import IMAGENET_MEAN, IMAGENET_STD, as_rgb, chunks, clean
 from .precision import features_dtype, full_precision
 from .weights import absent, find_cached, find_weights, read_tensors, tensors_digest
@@ -158,6 +159,18 @@ class VisionTransformer(nn.Module):
         token: Tensor = self.norm(tokens)[:, 0]
         return token
 
+    def maps(self, x: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b d y x"]]:
+        """The tokens of places after each quarter of the blocks."""
+        places = (x.shape[-2] // PATCH, x.shape[-1] // PATCH)
+        tokens = torch.cat([self.cls_token.expand(len(x), -1, -1), self.patch_embed(x)], 1) + self.positions(*places)
+        found, depth = [], len(self.blocks)
+        after = {round(depth * (i + 1) / MOST) for i in range(MOST)}
+        for number, block in enumerate(self.blocks, 1):
+            tokens = block(tokens)
+            if number in after:
+                found.append(tokens[:, 1:].transpose(1, 2).unflatten(2, places))
+        return found
+
     def positions(self, h: int, w: int) -> Float[Tensor, "1 t d"]:
         """The position embedding for h x w tokens.
 
@@ -190,6 +203,8 @@ class DinoExtractor(nn.Module):
     """
 
     resize = "clean224"
+    channels = 3
+    sees_imagenet = True  # its training pictures hold ImageNet's, and were chosen by their likeness to these
 
     def __init__(
         self, size: str, weights: str | Path | None = None, *, batch: int | None = None, dtype: str = "f32"
@@ -222,6 +237,11 @@ class DinoExtractor(nn.Module):
             with full_precision(device, self.dtype):
                 found.append(self.net(x).float())
         return torch.cat(found)
+
+    def maps(self, x: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """Maps of pictures in [0, 1] at four scales, of as many depths (see `pyramid`)."""
+        x = (fitted(x, SIDE) - self.get_buffer("mean")) / self.get_buffer("std")
+        return pyramid(self.net.maps(x))
 
 
 def _published(name: str, weights: str | Path | None) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import as_file, files
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +27,7 @@ GARMENTS = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
+SCALES = (0, 3, 9, 15)  # where in the body each size begins, and the end
 
 
 class FashionNet(nn.Module):
@@ -82,6 +84,8 @@ class FashionExtractor(nn.Module):
     dim = 128
     heads = ("logits",)
     classes = GARMENTS
+    channels = 1
+    sees_imagenet = False
 
     def __init__(self, batch: int = 256) -> None:
         super().__init__()
@@ -100,6 +104,13 @@ class FashionExtractor(nn.Module):
         with full_precision(device):
             parts = [self.net.features(normalised(p.to(device))) for p in chunks(pixels, self.batch)]
         return torch.cat(parts) if parts else torch.empty(0, self.dim, device=device)
+
+    def maps(self, x: Float[Tensor, "b 1 h w"]) -> list[Tensor]:
+        """What pictures in [0, 1] give at their own size, at half and at a quarter of it: 16, 64 and 128 maps."""
+        found = [(x - MEAN) / STD]
+        for first, last in pairwise(SCALES):
+            found.append(self.net.body[first:last](found[-1]))
+        return found[1:]
 
     @torch.inference_mode()
     def look(

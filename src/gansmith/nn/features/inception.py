@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ...errors import ConfigError, DataError, did_you_mean
 from . import inception_source
+from .maps import fitted
 from .pixels import RESIZE, as_rgb, channels_last, chunks
 from .precision import features_dtype, full_precision
 from .weights import cache_folder, checked_weights, find_cached, find_weights, read_tensors
@@ -183,13 +184,16 @@ class InceptionV3(nn.Module):
         self.Mixed_7b, self.Mixed_7c = MixedE(1280, last=False), MixedE(2048, last=True)
 
     def forward(self, x: Float[Tensor, "b 3 299 299"]) -> tuple[Float[Tensor, "b 2048"], Float[Tensor, "b 2023"]]:
+        *_, x17, x = self.maps(x)
+        return x.float().mean((2, 3)), x17[:, :7].flatten(1)  # float: bf16 would round the mean; 1x1 branches are first
+
+    def maps(self, x: Float[Tensor, "b 3 299 299"]) -> list[Tensor]:
+        """What stands before each halving, of 192 maps at 71 pixels, 288 at 35, 768 at 17 (Mixed_6d), 2048 at 8."""
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))  # 147
-        x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(F.max_pool2d(x, 3, stride=2)))  # 73 -> 71
-        x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(F.max_pool2d(x, 3, stride=2))))  # 35
-        x = self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x))))  # 17
-        spatial = x[:, :7].flatten(1)  # the 1x1 branch stands first
-        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(self.Mixed_6e(x))))  # 8
-        return x.float().mean((2, 3)), spatial  # float: bf16 would round the mean
+        x71 = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(F.max_pool2d(x, 3, stride=2)))  # 73 -> 71
+        x35 = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(F.max_pool2d(x71, 3, stride=2))))
+        x17 = self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x35))))
+        return [x71, x35, x17, self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(self.Mixed_6e(x17))))]
 
     def fold(self) -> InceptionV3:
         """Folds every batch norm into its convolution; the features stay the same but for rounding."""
@@ -226,6 +230,8 @@ class InceptionExtractor(nn.Module):
         "(https://github.com/toshas/torch-fidelity/releases), into a folder that GANSMITH_WEIGHTS names, or give a "
         "file with fc.weight as head=… to load_extractor"
     }
+    channels = 3
+    sees_imagenet = True
 
     def __init__(
         self,
@@ -281,6 +287,11 @@ class InceptionExtractor(nn.Module):
         if "logits" in heads and self.fc is not None:
             found["logits"] = features @ self.fc.T
         return features, found
+
+    def maps(self, x: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """Maps of pictures in [0, 1] at four scales, see `InceptionV3.maps`."""
+        found: list[Tensor] = self.net.maps((fitted(x, SIDE) * 255 - 128) / 128)
+        return found
 
     def _refuse_absent(self, heads: Sequence[str]) -> None:
         if "logits" in heads and self.fc is None:

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from ...errors import ConfigError, DataError
+from .maps import fitted, passed, scales
 from .pixels import as_grey, as_rgb, channels_last, check_pixels, chunks, clean
 from .precision import full_precision
 from .weights import tensors_digest
@@ -30,6 +31,9 @@ class ModuleExtractor(nn.Module):
         size: resize to this side first (antialiased bicubic).
         logits: whether its outputs are class logits, to be offered as the head `logits` too.
         batch: pictures at once.
+
+    Attributes:
+        sees_imagenet: whether it was trained on ImageNet, as an attribute of this name of the network's own says.
 
     Raises:
         ConfigError: it took no picture that was tried, or gave something else than features.
@@ -53,6 +57,8 @@ class ModuleExtractor(nn.Module):
         self.resize = "none" if size is None else f"clean{size}"
         self.heads: tuple[str, ...] = ("logits",) if logits else ()
         self.digest = tensors_digest(self.net.state_dict())
+        self.sees_imagenet = bool(getattr(net, "sees_imagenet", False))
+        self._scales: dict[int, list[int]] = {}  # by the side of pictures: see `scales`
         self.channels, self.dim = self._tried((size,) if size else SIDES)
         channels_last(self.net)
 
@@ -77,6 +83,20 @@ class ModuleExtractor(nn.Module):
         """The features, which are the head `logits` too where the network is a classifier."""
         features = self(pixels)
         return features, dict.fromkeys(heads, features)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """The last maps of each scale of pictures in [0, 1].
+
+        Raises:
+            ConfigError: the network gives none.
+        """
+        x = x if self.size is None else fitted(x, self.size)
+        side = min(x.shape[-2:])
+        if side not in self._scales:
+            with torch.no_grad():
+                self._scales[side] = scales(self.net, x[:1])
+        given = passed(self.net, x)
+        return [given[i] for i in self._scales[side]]  # type: ignore[misc]
 
     def _features(self, x: Tensor) -> Tensor:
         out = self.net(x)
@@ -127,11 +147,17 @@ class StackedExtractor(nn.Module):
                 f"stacked pictures need a classifier for one channel, with the head logits; not: {one.name}"
             )
         self.one, self.volatile = one, bool(getattr(one, "volatile", False))
+        self.channels, self.sees_imagenet = 1, bool(getattr(one, "sees_imagenet", False))
         self.name, self.resize, self.digest = f"stacked-{one.name}", str(one.resize), str(one.digest)
         self.dim = 3 * int(one.dim)  # type: ignore[arg-type]
 
     def forward(self, pixels: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b d"]:
         return self.look(pixels, ())[0]
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """The maps of the one, in one look."""
+        found: list[Tensor] = self.one.maps(x)  # type: ignore[operator]
+        return found
 
     def look(self, pixels: UInt8[Tensor, "b h w c"], heads: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
         """Features (b, 3 d) and, if asked for, log-probabilities (b, K^3) of the combinations.

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from .maps import fitted
 from .pixels import as_rgb, channels_last, chunks
 from .precision import full_precision
 from .weights import tensors_digest
@@ -33,9 +34,15 @@ class RandomNet(nn.Module):
         self.convs = nn.ModuleList(_drawn(i, o, generator) for i, o in pairwise(WIDTHS))
 
     def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 64"]:
-        for conv in self.convs:
-            x = F.leaky_relu(conv(x), 0.2)
+        x = self.maps(x)[-1]
         return torch.cat([x.mean((2, 3)), x.flatten(2).std(2)], 1)
+
+    def maps(self, x: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """What each convolution gives."""
+        found = [x]
+        for conv in self.convs:
+            found.append(F.leaky_relu(conv(found[-1]), 0.2))
+        return found[1:]
 
 
 def _drawn(inputs: int, outputs: int, generator: torch.Generator) -> nn.Conv2d:
@@ -51,6 +58,8 @@ class RandomExtractor(nn.Module):
 
     name = "random"
     resize = "fit64"
+    channels = 3
+    sees_imagenet = False
 
     def __init__(self, batch: int = 256) -> None:
         super().__init__()
@@ -66,6 +75,12 @@ class RandomExtractor(nn.Module):
         with full_precision(device):
             parts = [self._features(p.to(device)) for p in chunks(pixels, self.batch)]
         return torch.cat(parts) if parts else torch.empty(0, self.dim, device=device)
+
+    def maps(self, x: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """The maps of all five at 32, 16 and 8 pixels, of pictures in [0, 1]."""
+        x = 2 * fitted(x, SIDE) - 1
+        each = (net.maps(x) for net in self.nets)  # type: ignore[operator]
+        return [torch.cat(maps, 1) for maps in zip(*each, strict=True)]
 
     def _features(self, pixels: Tensor) -> Tensor:
         x = as_rgb(pixels)

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from ...errors import ConfigError, DataError, MissingExtra, did_you_mean
+from .maps import MOST, fitted, pyramid
 from .pixels import as_rgb, channels_last, chunks, clean
 from .precision import features_dtype, full_precision
 from .weights import absent, find_cached, read_tensors, tensors_digest
@@ -30,11 +31,17 @@ class TimmExtractor(nn.Module):
         batch: pictures at once.
         dtype: `f32`, or `bf16` (on a GPU only).
 
+    Attributes:
+        sees_imagenet: nearly all of timm's networks were trained on ImageNet, or on more that holds it.
+
     Raises:
         MissingExtra: timm is not installed.
         ConfigError: timm knows no such network, or the dtype is unknown.
         DataError: its weights are absent, damaged, or of another network.
     """
+
+    channels = 3
+    sees_imagenet = True
 
     def __init__(
         self, model: str, weights: str | Path | None = None, *, batch: int | None = None, dtype: str = "f32"
@@ -64,6 +71,20 @@ class TimmExtractor(nn.Module):
             with full_precision(mean.device, self.dtype):
                 found.append(self.net(x.contiguous(memory_format=torch.channels_last)).float())
         return torch.cat(found)
+
+    def maps(self, x: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """Maps of pictures in [0, 1] at four scales; of a network that never halves, four depths made so (`pyramid`).
+
+        Raises:
+            ConfigError: timm offers no maps of this network.
+        """
+        x = (fitted(x, self.size) - self.get_buffer("mean")) / self.get_buffer("std")
+        if not hasattr(self.net, "forward_intermediates"):
+            raise ConfigError(f"timm offers no maps of this network; choose another to look through: {self.name}")
+        n = len(self.net.feature_info)
+        depths = list(range(n))[-MOST:] if n < 2 * MOST else [n * (i + 1) // MOST - 1 for i in range(MOST)]
+        found = self.net.forward_intermediates(x, indices=depths, output_fmt="NCHW", intermediates_only=True)
+        return found if found[0].shape[-1] > found[-1].shape[-1] else pyramid(found)
 
 
 def _timm() -> Any:
