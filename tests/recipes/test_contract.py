@@ -21,6 +21,8 @@ NARROW: dict[str, dict[str, int]] = {
     "acgan": {"width": 24, "d_width": 2},
     **{key: {"width": 8, "widest": 8, "d_width": 8, "d_widest": 8} for key in ("wgan_gp", "sngan", "sagan", "biggan")},
     "lapgan": {"latent": 8, "g_units": 16, "d_units": 16},
+    "fastgan": {"latent": 8, "width": 2, "d_width": 2, "decoder_width": 2},
+    "projected": {"latent": 8, "width": 2, "d_width": 4},
     "progan": {"width": 8, "latent": 8, "stable": 16, "fade": 56},  # half of the run ends in the second of three stages
     "stylegan2": {"base": 64, "widest": 8, "latent": 8, "style": 8},
     "stylegan3": {"base": 64, "widest": 8, "latent": 8, "style": 8, "layers": 4},

@@ -50,7 +50,7 @@ class Frozen(nn.Module):
         """What `to` does to parameters and buffers."""
         for net in self._held:
             net._apply(fn)
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
