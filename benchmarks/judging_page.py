@@ -193,13 +193,22 @@ def more_cifar(result: Result) -> list[str]:
 
 
 def speed_fid(result: Result) -> list[Row]:
-    rounds = result["rounds"]
-    ratio = statistics.median(r["theirs"]["seconds"] / r["ours"]["seconds"] for r in rounds)
+    rounds, cut = result["rounds"], result.get("cut")
     what = f"FID of {result['n']:,} + {result['n']:,} pictures, against torch-fidelity's time"
+    if cut:
+        ratio = cut["theirs_alone_s"] / cut["ours_at_most_s"]
+        return [Row(what, "at least 1.5 times as fast", f"more than {ratio:.2f} times", ratio >= 1.5)]
+    ratio = statistics.median(r["theirs"]["seconds"] / r["ours"]["seconds"] for r in rounds)
     return [Row(what, "at least 1.5 times as fast", f"{ratio:.2f} times", ratio >= 1.5)]
 
 
 def more_speed_fid(result: Result) -> list[str]:
+    if cut := result.get("cut"):
+        return [
+            f"One round, cut short. Ours was done in less than {cut['ours_at_most_s']:,} s, making the folders "
+            f"included; torch-fidelity was not after {cut['theirs_alone_s']:,} s alone on the machine, nor after "
+            f"{cut['theirs_in_all_s']:,} s, of which the rest passed beside work of the lowest priority."
+        ]
     lines = [
         "CIFAR-10 as PNG files in two folders, both on all cores, alternating; torch-fidelity with its defaults, ours "
         "with the floor and the interval, nothing cached. Seconds from the files to the figure, in brackets of the "

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gansmith.errors import DataError
+from gansmith.metrics import functional
 from gansmith.metrics.functional import (
     FrechetReference,
     frechet_distance,
@@ -164,3 +165,20 @@ def test_too_few_rows_and_non_finite_features_are_refused():
         fid(broken, b)
     with pytest.raises(DataError, match="finite"):
         precision_recall(a, broken)
+
+
+@pytest.mark.parametrize("n", [5, 64, 65, 200])
+def test_radii_do_not_depend_on_tiles(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    points = torch.randn(n, 7, generator=torch.Generator().manual_seed(n))
+    exact = torch.cdist(points.double(), points.double()).kthvalue(4).values
+    monkeypatch.setattr(functional, "BLOCK", 64 * 64)
+    torch.testing.assert_close(radii(points, 3), exact, rtol=1e-12, atol=1e-12)
+
+
+def test_both_sides_at_once_are_as_each_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(130, 5, generator=generator), 0.8 * torch.randn(90, 5, generator=generator)
+    b[:10] = a[:10]  # on borders, too
+    found = functional.within_each_others(a, b, radii(a, 3), radii(b, 3))
+    assert torch.equal(found[0], within_balls(a, b, radii(b, 3)))
+    assert torch.equal(found[1], within_balls(b, a, radii(a, 3)))

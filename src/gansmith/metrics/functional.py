@@ -6,6 +6,7 @@ recall by nearest-neighbour balls: Kynkäänniemi et al. 2019 (arXiv:1904.06991)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -245,35 +246,90 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, 
     _enough(real, k + 1)
     _enough(fake, k + 1)
     real, fake = checked_finite(real.float()), checked_finite(fake.float())
-    precision = within_balls(fake, real, radii(real, k)).double().mean()
-    return float(precision), float(within_balls(real, fake, radii(fake, k)).double().mean())
+    of_real, of_fake = within_each_others(real, fake, radii(real, k), radii(fake, k))
+    return float(of_fake.double().mean()), float(of_real.double().mean())
 
 
 def radii(points: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
     """float64 distance of each point to its k-th nearest other one (k + 1 with itself)."""
     spare = min(k + 5, len(points))  # float32 may swap near neighbours: take more, then order them in float64
-    found = []
-    for rows, squared in _blocks(points, points):
-        near = squared.topk(spare, largest=False).indices
-        exact = _exact(points[rows, None], points[near])[:, 0]
-        found.append(exact.kthvalue(k + 1).values)
-    return torch.cat(found)
+    squared, near = _nearest_among(points, spare)
+    sure, found = _apart(squared, k, TIE * _scale(points, points)), points.new_empty(len(points), dtype=torch.float64)
+    for rows in sure.nonzero()[:, 0].split(ROWS):
+        found[rows] = _exact(points[rows, None], points[near[rows, k], None])[:, 0, 0]
+    for rows in (~sure).nonzero()[:, 0].split(ROWS):
+        found[rows] = _exact(points[rows, None], points[near[rows]])[:, 0].kthvalue(k + 1).values
+    return found
+
+
+def _apart(squared: Float[Tensor, "n count"], k: int, margin: Tensor) -> Tensor:
+    """Whether the (k + 1)-th of rising squared distances cannot be any other one's, for float32 errs by less."""
+    if squared.shape[1] < k + 2:
+        return torch.zeros(len(squared), dtype=torch.bool)
+    gaps = squared.diff(dim=1)
+    return (gaps[:, k] > margin) & (gaps[:, k - 1] > margin if k else True)
+
+
+def _nearest_among(points: Tensor, count: int) -> tuple[Float[Tensor, "n count"], Int[Tensor, "n count"]]:
+    """Squared distances to the nearest of the points, itself among them, and which these are, nearest first, by
+    float32. A tile of distances serves its rows and its columns, which halves the work."""
+    points = points - points.mean(0)
+    tile = math.isqrt(BLOCK)
+    norms, starts = points.square().sum(1), range(0, len(points), tile)
+    best = points.new_full((len(points), count), torch.inf)
+    which = torch.zeros((len(points), count), dtype=torch.int64)
+    for first in starts:
+        for second in starts[first // tile :]:
+            rows, columns = slice(first, first + tile), slice(second, second + tile)
+            squared = torch.addmm(norms[columns], points[rows], points[columns].T, alpha=-2) + norms[rows, None]
+            _merge(best, which, rows, second, squared)
+            if second > first:
+                _merge(best, which, columns, first, squared.T.contiguous())
+    return best, which
+
+
+def _merge(best: Tensor, which: Tensor, rows: slice, first: int, squared: Tensor) -> None:
+    """Keeps the nearest of what was known of some rows and of further columns, whose first one has number `first`."""
+    count = best.shape[1]
+    values, places = squared.topk(min(count, squared.shape[1]), largest=False)
+    values, order = torch.cat([best[rows], values], 1).topk(count, largest=False)
+    best[rows], which[rows] = values, torch.cat([which[rows], places + first], 1).gather(1, order)
+
+
+def within_each_others(
+    a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], radius_a: Float[Tensor, " n"], radius_b: Float[Tensor, " m"]
+) -> tuple[Tensor, Tensor]:
+    """Whether each point of `a` lies in a ball of `b`, bool (n,), and each of `b` in one of `a`, (m,): what
+    `within_balls` tells of both, with each distance found once."""
+    reach_a, reach_b, scale = radius_a.square().float(), radius_b.square().float(), _scale(a, b)
+    margin_a, margin_b = [], b.new_full((len(b),), -torch.inf)
+    for rows, squared in _blocks(a, b):
+        margin_a.append((reach_b - squared).amax(1))
+        torch.maximum(margin_b, (reach_a[rows, None] - squared).amax(0), out=margin_b)
+    return _decided(a, b, radius_b, torch.cat(margin_a), scale), _decided(b, a, radius_a, margin_b, scale)
+
+
+def _scale(a: Tensor, b: Tensor) -> Tensor:
+    """The size of the numbers that float32's error in a squared distance is a share of."""
+    centre = b.mean(0)
+    scale: Tensor = (a - centre).square().sum(1).max() + (b - centre).square().sum(1).max()
+    return scale
+
+
+def _decided(points: Tensor, centres: Tensor, radius: Tensor, margin: Tensor, scale: Tensor) -> Tensor:
+    """Which points lie within a ball, by their margins in float32; those too close to a border again in float64."""
+    inside = margin > 0
+    close = (margin.abs() <= TIE * scale).nonzero()[:, 0]
+    for i in close.split(64):
+        inside[i] = (_exact(points[i], centres) <= radius).any(1)
+    return inside
 
 
 def within_balls(points: Float[Tensor, "n d"], centres: Float[Tensor, "m d"], radius: Float[Tensor, " m"]) -> Tensor:
     """Whether each point lies in at least one ball, border included: bool (n,)."""
     reach = radius.square().float()
-    centre = centres.mean(0)
-    scale = (points - centre).square().sum(1).max() + (centres - centre).square().sum(1).max()
-    found = []
-    for rows, squared in _blocks(points, centres):
-        margin = (reach - squared).max(1).values
-        inside = margin > 0
-        close = (margin.abs() <= TIE * scale).nonzero()[:, 0]
-        for i in close.split(64):
-            inside[i] = (_exact(points[rows][i], centres) <= radius).any(1)
-        found.append(inside)
-    return torch.cat(found)
+    margins = [(reach - squared).amax(1) for _, squared in _blocks(points, centres)]
+    return _decided(points, centres, radius, torch.cat(margins), _scale(points, centres))
 
 
 class Balls(NamedTuple):
@@ -295,8 +351,7 @@ class Balls(NamedTuple):
 def ball_counts(points: Float[Tensor, "n d"], centres: Float[Tensor, "m d"], radius: Float[Tensor, " m"]) -> Balls:
     """Which points lie in which balls. Pairs too close to a border for float32 are decided again in float64."""
     reach = radius.square().float()
-    centre = centres.mean(0)
-    scale = (points - centre).square().sum(1).max() + (centres - centre).square().sum(1).max()
+    scale = _scale(points, centres)
     inside, ball, holds = [], [], torch.zeros(len(centres), dtype=torch.int64)
     point = torch.full_like(holds, -1)
     for rows, squared in _blocks(points, centres):
