@@ -15,9 +15,9 @@ PACKAGE = Path(gansmith.__file__).parent
 FLOORS: dict[str, float] = {
     "errors": 0, "batch": 0, "schedule": 0, "spec": 0.5, "tabular": 0.7,
     "config": 1, "checkpoint": 1, "nn": 1, "losses": 1, "augment": 1, "privacy": 1.5,
-    "data": 2, "metrics": 2, "health": 2, "recipes.base": 2, "game": 2.5,
+    "data": 2, "metrics": 2, "recipes.base": 2, "health": 2.5, "game": 2.5,
     "recipes": 3, "training": 3,
-    "report": 4, "pipelines": 4.5, "imbalance": 4.6,
+    "report": 4, "pipelines": 4.5, "imbalance": 4.6, "migration": 4.6,
     "testing": 4.8, "studio": 5, "cli": 5, "__init__": 5, "__main__": 6,
 }  # fmt: skip
 BELOW_ALL = {"version", "_version"}  # a constant that anyone may read

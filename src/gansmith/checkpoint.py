@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,12 @@ def damage(folder: Path) -> str | None:
 def steps(run: Path) -> list[Path]:
     """The checkpoints of a run, oldest first, undamaged or not."""
     found = [p for p in run.iterdir() if _STEP.match(p.name)] if run.is_dir() else []
-    return sorted(found, key=lambda p: int(p.name.removeprefix("step-")))
+    return sorted(found, key=step_of)
+
+
+def step_of(path: Path) -> int:
+    """The step at which a checkpoint was written."""
+    return int(path.name.removeprefix("step-"))
 
 
 def newest(run: Path) -> tuple[Path, list[str]]:
@@ -208,9 +213,10 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, Tensor], *, what: s
     module.load_state_dict(dict(tensors))
 
 
-def prune(run: Path, keep: int) -> list[Path]:
-    """Removes all but the newest `keep` checkpoints; call it only after a newer one is safely written."""
-    gone = steps(run)[:-keep] if keep > 0 else []
+def prune(run: Path, keep: int, spare: Sequence[Path] = ()) -> list[Path]:
+    """Removes all but the newest `keep` checkpoints, and those in `spare`; call it only after a newer one is safely
+    written."""
+    gone = [path for path in steps(run)[:-keep] if path not in spare] if keep > 0 else []
     for folder in gone:
         aside = run / f"{_TEMPORARY}old-{folder.name}-{os.getpid()}"
         os.rename(folder, aside)

@@ -74,7 +74,7 @@ def test_row13_row16_a_bad_batch_leaves_no_trace(
     trainer.play(phase, 0)
     after = everything(trainer)
     assert_same(before, {k: after[k] for k in before})
-    assert not trainer.hear_guard()
+    assert not trainer.keeper.hears_of_trouble()
     (skip,) = events(tmp_path, "skip")
     assert (skip["phase"], skip["step"]) == (phase, 5)
     assert "outside of the data's range" in skip["reason"]

@@ -18,6 +18,7 @@ from .show import hush_launcher, say
 @click.option("--micro", type=COUNT, help="Examples per forward pass, to save memory; the batch stays.")
 @click.option("--data", help="Where the data are now, if they have moved.")
 @click.option("--accept-data-change", is_flag=True, help="Go on although the data have changed.")
+@click.option("--no-treat", is_flag=True, help="The doctor tells what goes wrong, and leaves the run as it is.")
 @from_file
 @debug
 @click.pass_context
@@ -30,6 +31,7 @@ def command(
     micro: int | None,
     data: str | None,
     accept_data_change: bool,
+    no_treat: bool,
     recipe: str | None,
 ) -> None:
     """Go on with a run, from its newest undamaged checkpoint.
@@ -65,5 +67,6 @@ def command(
         minutes=minutes,
         devices=devices,
         micro=micro,
+        doctor="watch" if no_treat else None,
     )
     say(f"done. The run is in {run}; its report is {run / 'report.html'}")

@@ -18,7 +18,7 @@ from ..losses.adversarial import PAIRS, Pair
 from ..losses.penalties import between, gradient_norm2, gradient_norm_error2
 from ..recipes.base import Context, Networks, Phase
 from ..schedule import Scheduled, at
-from ..spec import Spec
+from ..spec import ImageSpec, Spec
 from . import correspondence, structure, terms
 from .views import Augment, blurred, packed
 
@@ -27,6 +27,7 @@ LossName: TypeAlias = Literal[
 ]
 FLIPS = ADA(**dict.fromkeys(ADA.__dataclass_fields__, 0.0) | {"flip": 1.0, "shift": 1.0})
 Terms: TypeAlias = dict[str, Tensor]
+CURING = 0.4  # p of ADA for a D that overfits: about where it settles with few pictures (arXiv:2006.06676, figure 7)
 
 
 class Judged(NamedTuple):
@@ -191,6 +192,22 @@ class Game:
             found["penalty"] = make(("D",), penalty, every=self.penalty_every, second_order=twice)
         return found | {"G": make(("G",), g_loss, second_order=("D",) if self.unrolled else ())}
 
+    def calmer(self, spec: Spec) -> Game:
+        """The same on losses that converge with zero-centred penalties (Mescheder 2018, arXiv:1801.04406): relativistic
+        ones stay, others give way to the non-saturating one; one step of D for each of G."""
+        size = spec.size if isinstance(spec, ImageSpec) else 0
+        gamma = max(1.0, (size / 64) ** (5 / 3)) if size else 0.1  # 10 at 256 pixels
+        r1 = max(float(at(self.r1, 0)), gamma)
+        if self.pair.compares:
+            return replace(self, r1=r1, r2=max(float(at(self.r2, 0)), gamma), gp=0.0, d_steps=1)
+        return replace(self, loss="non_saturating", r1=r1, gp=0.0, drift=0.0, d_steps=1)
+
+    def augmented(self, spec: Spec) -> Game | None:
+        """The same with ADA at a fixed strength; None where something is augmented already or these are no pictures."""
+        if self.augment.kind != "none" or not isinstance(spec, ImageSpec) or self.unrolled:
+            return None
+        return replace(self, augment=replace(self.augment, kind="ada", p=CURING))
+
     def control(self, nets: Networks, figures: Mapping[str, float], ctx: Context) -> None:
         """Once a tick: the strength of an adapting augmentation, LeCam's averages."""
         self.augment.control(nets, figures, ctx)
@@ -340,6 +357,11 @@ class Game:
 
     def _judge(self, players: Players, nets: Networks, x: Tensor, batch: Batch, ctx: Context) -> Judged:
         return _judged(players.judge(nets, self._shown(nets, x, ctx), batch, ctx))
+
+    def critic(self, players: Players, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
+        """D's logits of pictures as they are; of whole packs only."""
+        whole = Batch({name: values[: len(batch) // self.pac * self.pac] for name, values in batch.items()})
+        return _judged(players.judge(nets, packed(whole["x"], self.pac), whole, ctx)).logits
 
     def _shown(self, nets: Networks, x: Tensor, ctx: Context) -> Tensor:
         """Pictures as D sees them."""

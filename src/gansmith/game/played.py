@@ -15,6 +15,7 @@ from ..batch import Batch
 from ..nn.norm import batch_norms, standing
 from ..recipes.base import Context, Networks, Phase, Recipe
 from ..schedule import Scheduled
+from ..spec import Spec
 from .game import Game, Judged
 from .solver import Solver
 
@@ -59,6 +60,21 @@ class Played(Recipe):
         phases = self.phases()
         trains = phases[name].trains
         return self.solver.hyper(trains, samples, [p.every for p in phases.values() if p.trains == trains])
+
+    @property
+    def adversarial(self) -> str:
+        return self.game.loss
+
+    def verdict(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
+        return self.game.critic(self, nets, batch, ctx)
+
+    def calmer(self, spec: Spec) -> Played | None:
+        calm = replace(self, game=self.game.calmer(spec), solver=self.solver.calmer())
+        return None if calm == self else calm
+
+    def augmented(self, spec: Spec) -> Played | None:
+        game = self.game.augmented(spec)
+        return None if game is None else replace(self, game=game)
 
     def control(self, nets: Networks, figures: Mapping[str, float], ctx: Context) -> None:
         self.game.control(nets, figures, ctx)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -38,6 +38,12 @@ class Solver:
     weight_decay: float = 0.0
     clip: float = 0.0
     lazy: bool = False
+
+    def calmer(self) -> Solver:
+        """Adam without momentum, at the lower of both players' rates (docs/health.md: with beta1 = 0 no otherwise sound
+        run diverged)."""
+        lr = self.lr if self.d_lr is None else min(float(at(self.lr, 0)), float(at(self.d_lr, 0)))
+        return replace(self, kind="adam", lr=lr, d_lr=None, beta1=0.0, beta2=0.99, clip=0.0)
 
     def optimizer(self, trains: tuple[str, ...], params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of a phase that trains these networks."""

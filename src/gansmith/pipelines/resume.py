@@ -21,7 +21,7 @@ from .generate import recipe_class
 from .paths import native
 from .prepare import where
 from .train import fit
-from .watch import keeping, watchers
+from .watch import CARES, DOCTOR, keeping, watchers
 
 
 def resume(
@@ -35,6 +35,7 @@ def resume(
     devices: int | None = None,
     micro: int | None = None,
     monitors: Sequence[Monitor] | None = None,
+    doctor: str | None = None,
 ) -> Path:
     """Goes on with a run from its newest undamaged checkpoint.
 
@@ -44,6 +45,7 @@ def resume(
         accept_data_change: go on although the data have changed.
         samples, minutes: a new length of the whole run.
         micro: examples per forward pass from now on, to save memory; the batch stays.
+        doctor: `treat`, `watch` or `off`; as before when left out.
 
     Raises:
         RunFolderError: no such run, other data, or a run that is done.
@@ -56,6 +58,7 @@ def resume(
     train_config = replace(train_config, micro=micro) if micro else train_config
     _refuse_done(run, train_config)
     about = settings.get("about") or {}
+    about |= {DOCTOR: doctor or about.get(DOCTOR, CARES[0])}
     kept = about.get("data")
     given = data if data is not None or kept is None else native(kept)
     if given is None:
@@ -75,7 +78,7 @@ def resume(
         train_config,
         out=run,
         recipe_name=name,
-        monitors=watchers(monitors, source, given, train_config, keeping(about, name, source.spec)),
+        monitors=watchers(monitors, source, given, train_config, keeping(about, name, source.spec), about[DOCTOR]),
         about=about | ({"data": where(data)} if data is not None else {}),
         resume=True,
         accept_data_change=accept_data_change,

@@ -13,6 +13,7 @@ from ..errors import ConfigError
 from ..metrics.extractors import IN_DOMAIN, choose_extractor, figure_name
 from ..metrics.judge import QuickJudge
 from ..spec import ImageSpec, Spec
+from ..training.checkup import Checkup
 from ..training.config import TrainConfig
 from ..training.monitors import Monitor, Progress, SampleGrid, TensorBoardLog, View
 from ..training.scored import Keep, Scored
@@ -20,6 +21,7 @@ from ..training.scored import Keep, Scored
 EXAMPLES = 1000  # of each side; enough to see the trend, too few to report
 TICKS = 5  # from one score to the next
 KEPT = "keep_best"  # where a run's settings say that, and with what patience
+DOCTOR, CARES = "doctor", ("treat", "watch", "off")  # where they say what a doctor does, and what it can
 BUDGET = 0.05  # of a run's time for its scores
 PART = 250
 
@@ -30,13 +32,16 @@ def keeping(about: Mapping[str, Any], recipe_name: str, spec: Spec) -> Keep | No
     return None if asked is None else Keep(recipe_name, spec, patience=asked["patience"])
 
 
-def default_monitors(source: Source, data_name: str, *, tick: int, keep: Keep | None = None) -> list[Monitor]:
+def default_monitors(
+    source: Source, data_name: str, *, tick: int, keep: Keep | None = None, care: str = CARES[0]
+) -> list[Monitor]:
     """The usual monitors. Grids come before TensorBoard, which shows them.
 
     Args:
         data_name: as the user gave the data; some data sets have an extractor of their own.
         tick: samples between two ticks.
         keep: keep the best weights by the quick score.
+        care: what a doctor does: `treat` what goes wrong, `watch` and tell, or `off`.
 
     Raises:
         ConfigError: `keep` without a score for this kind of data.
@@ -46,16 +51,22 @@ def default_monitors(source: Source, data_name: str, *, tick: int, keep: Keep | 
         scores.append(QuickScore(source, source.spec, data_name, every=TICKS * tick, keep=keep))
     elif keep is not None:
         raise ConfigError(f"no quick score is known for {source.spec.kind}, so the best weights cannot be told")
-    return [SampleGrid(), TensorBoardLog(), *scores, Progress()]
+    doctor = [] if care == "off" else [Checkup(treat=care == "treat")]
+    return [SampleGrid(), TensorBoardLog(), *scores, *doctor, Progress()]
 
 
 def watchers(
-    given: Sequence[Monitor] | None, source: Source, data: Any, config: TrainConfig, keep: Keep | None = None
+    given: Sequence[Monitor] | None,
+    source: Source,
+    data: Any,
+    config: TrainConfig,
+    keep: Keep | None = None,
+    care: str = CARES[0],
 ) -> Sequence[Monitor]:
     """Those that were given, or else the usual ones."""
     if given is not None:
         return given
-    return default_monitors(source, data if isinstance(data, str) else "", tick=config.tick, keep=keep)
+    return default_monitors(source, data if isinstance(data, str) else "", tick=config.tick, keep=keep, care=care)
 
 
 class QuickScore(Scored):

@@ -17,6 +17,8 @@ from ..batch import Batch
 from ..schedule import Scheduled
 from ..spec import Spec
 
+Wish: TypeAlias = float | tuple[float, ...]  # one number for all examples, or one for each class
+
 NOISE_BLOCK = 64  # rows of noise that share a seed
 SETTLING = 64  # examples in each request of `Recipe.settle`
 
@@ -192,6 +194,25 @@ class Recipe(ABC):
         """
         return {}
 
+    @property
+    def adversarial(self) -> str | None:
+        """The loss between the players, by its name in `losses.adversarial`; None where it has none of these."""
+        return None
+
+    def verdict(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor | None:
+        """What D says of the examples of `batch`, (b,) or (b, ...) logits, without any augmentation; for those who
+        watch a run. None where there is no one D."""
+        return None
+
+    def calmer(self, spec: Spec) -> Recipe | None:
+        """The same networks under settings that seldom diverge, for a run that does; None where there are none calmer
+        than its own. Parameters and buffers must be the same."""
+        return None
+
+    def augmented(self, spec: Spec) -> Recipe | None:
+        """The same networks with what D sees augmented, for a D that overfits; None where that cannot be added."""
+        return None
+
     def hyper(self, name: str, samples: int) -> Mapping[str, Any]:
         """Values for the optimizer's parameter groups in phase `name` after `samples` samples."""
         return {}
@@ -241,8 +262,18 @@ def sample_stages(recipe: Recipe, nets: Networks, request: Batch, *, seed: int) 
         return recipe.stages(nets, request.to(device), ctx)
 
 
+def wished(request: Batch, wishes: Mapping[str, Wish]) -> Batch:
+    """The request with further entries, one row for each example (see `Recipe.honours`)."""
+
+    def rows(wish: Wish) -> Tensor:
+        each = torch.tensor(wish, device=request["index"].device)
+        return each[request["y"]] if each.ndim else each.expand(len(request)).clone()
+
+    return Batch(request | {name: rows(wish) for name, wish in wishes.items()})
+
+
 @torch.no_grad()
-def settle(recipe: Recipe, nets: Networks, spec: Spec, wishes: Mapping[str, float] | None = None) -> None:
+def settle(recipe: Recipe, nets: Networks, spec: Spec, wishes: Mapping[str, Wish] | None = None) -> None:
     """Has the recipe settle `nets`, in place (see `Recipe.settle`).
 
     Args:
@@ -252,8 +283,7 @@ def settle(recipe: Recipe, nets: Networks, spec: Spec, wishes: Mapping[str, floa
     with evaluating(nets) as device:
 
         def request(number: int) -> Batch:
-            made = spec.request(SETTLING, start=number * SETTLING)
-            return Batch(made | {name: torch.full((SETTLING,), value) for name, value in (wishes or {}).items()})
+            return wished(spec.request(SETTLING, start=number * SETTLING), wishes or {})
 
         requests = (request(number).to(device) for number in count())
         recipe.settle(nets, requests, Context(seed=fold("settle"), device=device))

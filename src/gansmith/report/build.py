@@ -13,6 +13,7 @@ from ..config import write_text
 from . import charts, pictures
 from .evaluations import latest, origin
 from .exhibited import class_table, exhibited
+from .health import health
 from .page import page
 from .record import PROBLEMS, Record, read
 
@@ -47,6 +48,9 @@ def render(record: Record) -> str:
     closely = exhibited(record.folder)
     if closely and closely["modes"]:
         closely["modes"]["skyline"] = Markup(closely["modes"]["skyline"])  # numbers alone
+    watched = health(record)
+    if watched:
+        watched["charts"] = [Markup(svg) for svg in watched["charts"]]
     classes = class_table(closely["classes"] if closely else None, record.evaluation)
     return page(
         "report.html.j2",
@@ -56,6 +60,7 @@ def render(record: Record) -> str:
         stages=stages(record),
         figures=judged(record),
         closely=closely,
+        health=watched,
         classes=classes,
         charts=[Markup(svg) for svg in panels(record)],  # made by charts.chart, which escapes every name
         events=events(record),

@@ -46,14 +46,20 @@ class Record:
 
     @property
     def ticks(self) -> list[dict[str, Any]]:
-        """Ticks whose work stands: a run that went back overrides what it had logged past that point."""
+        """Ticks whose work stands, one at a time."""
+        kept: dict[int, dict[str, Any]] = {}
+        for tick in self.standing("tick"):
+            kept[tick["samples"]] = tick
+        return list(kept.values())
+
+    def standing(self, kind: str) -> list[dict[str, Any]]:
+        """Events of a kind that stand: a run that went back overrides what it had logged past that point."""
         kept: list[dict[str, Any]] = []
-        for event in self.of("tick", "rollback", "resume", "start"):
+        for event in self.of(kind, "rollback", "resume", "start"):
             samples = event.get("samples", 0)
-            drop_equal = event["event"] == "tick"
-            while kept and (kept[-1]["samples"] > samples or (drop_equal and kept[-1]["samples"] == samples)):
+            while kept and kept[-1]["samples"] > samples:
                 kept.pop()
-            if event["event"] == "tick" and "samples" in event:
+            if event["event"] == kind and "samples" in event:
                 kept.append(event)
         return kept
 

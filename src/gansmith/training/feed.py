@@ -47,6 +47,9 @@ class Feed:
         ahead: fetch each phase's next batch in the background (pays where the source reads from disk or
             copies to a device).
         draws: how the rows of each phase are drawn, where not shuffled: ways that the source offers.
+
+    Attributes:
+        latest: the batch that each phase was fed last in this step.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Feed:
         self._orders: dict[str, OrderLike] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="gansmith-feed") if ahead else None
         self._next: dict[str, tuple[int, int | None, Future[Batch]]] = {}
+        self.latest: dict[str, Batch] = {}
 
     def rows(self, phase: str, draw: int) -> Tensor:
         """Row numbers of this process's share of the batch number `draw` of a phase."""
@@ -82,6 +86,10 @@ class Feed:
 
     def fetch(self, phase: str, draw: int, size: int | None = None) -> Batch:
         """The batch number `draw` of a phase, of pictures that may be as small as `size` (see `Phase.sizes`)."""
+        self.latest[phase] = batch = self._fetched(phase, draw, size)
+        return batch
+
+    def _fetched(self, phase: str, draw: int, size: int | None) -> Batch:
         if self._pool is None:
             return self._serve(size, self.rows(phase, draw))
         *known, ready = self._next.pop(phase, (None, None, None))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .. import checkpoint
 from ..config import to_dict
 from ..errors import CheckpointError, ConfigError, RunFolderError, TrainingFailed
-from . import folder, state
+from . import folder, state, treatment
 from .guard import Refusal, merge
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROLLBACKS = 3
 CORRUPT_GROWTH = 100.0  # a network whose norm grows so much between two ticks was not trained but damaged
 FAILED_SAVES = 3
+HEALTHY = 3  # checkpoints that are kept because they were healthy, beside the newest ones
 FIXED = ("batch", "seed")  # settings that a resumed run may not change
 
 
@@ -40,11 +41,13 @@ class Keeper:
 
     Attributes:
         norms: weight norm of each network at the last look.
+        healthy: checkpoints of moments at which no monitor saw anything serious, the newest last.
     """
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
         self.norms: dict[str, float] = {}
+        self.healthy: list[Path] = []
         self._failed_saves = 0
 
     def save(self, *, final: bool = False) -> None:
@@ -74,9 +77,12 @@ class Keeper:
             self._failed(failure or CheckpointError(f"process 0 could not save {path}"), final)
             return
         self._failed_saves = 0
+        judged = [monitor.sound for monitor in trainer.monitors if monitor.sound is not None]
+        sound = bool(judged) and all(judged)
+        self.healthy = [*self.healthy, path][-HEALTHY:] if sound else self.healthy
         if trainer.runtime.rank == 0:
-            checkpoint.prune(trainer.out, trainer.config.keep)
-        trainer.journal.write("save", **trainer.where(), path=path.name)
+            checkpoint.prune(trainer.out, trainer.config.keep, spare=self.healthy)
+        trainer.journal.write("save", **trainer.where(), path=path.name, sound=sound)
         trainer.tell("saved", path)
 
     def _failed(self, error: CheckpointError, final: bool) -> None:
@@ -103,12 +109,13 @@ class Keeper:
                 f"to go on all the same: {folder.command('resume', trainer.out, '--accept-data-change')}"
             )
         self._compare_settings(trainer.progress.settings)
+        self.healthy = treatment.healthy(trainer)
         trainer.journal.rewind(trainer.progress.step)
         return path.name
 
     def _settings(self) -> dict[str, Any]:
         """What a resumed run is compared with."""
-        config, recipe = self.trainer.config, to_dict(self.trainer.recipe)
+        config, recipe = self.trainer.config, to_dict(self.trainer.asked)
         own = {name: getattr(config, name) for name in (*FIXED, "micro", "precision")}
         return {**own, "processes": self.trainer.runtime.world} | {f"recipe.{k}": v for k, v in recipe.items()}
 
@@ -133,6 +140,7 @@ class Keeper:
     def load(self, path: Path) -> None:
         """Puts the trainer where it was when `path` was written."""
         trainer = self.trainer
+        treatment.take_up(trainer, checkpoint.read_document(path, "state").get("regime", {}))
         trainer.progress = state.restore(path, trainer.parts)
         trainer.figures.from_json(trainer.progress.figures, trainer.runtime.device)
         trainer.guard.reset()
@@ -189,6 +197,15 @@ class Keeper:
         tell = getattr(self.trainer.source, "names", None)
         return [str(n) for n in tell(torch.tensor(rows[:8], dtype=torch.int64))] if tell and rows else []
 
+    def return_to(self, path: Path) -> None:
+        """To where the run was when `path` was written, with another seed for noise and data; time goes on."""
+        trainer = self.trainer
+        attempt, seconds = trainer.progress.attempt + 1, trainer.seconds
+        self.load(path)
+        trainer.progress.attempt, trainer.progress.seconds = attempt, seconds
+        trainer.restart_clock()
+        trainer.feed.reseed(trainer.seed)
+
     def roll_back(self, reason: str, phase: str) -> None:
         """Back to the newest checkpoint with another seed for noise and data; after three times, the end.
 
@@ -206,9 +223,5 @@ class Keeper:
                 f"training does not recover after {ROLLBACKS} returns to a checkpoint: {reason} (phase {phase})\n"
                 f"the last good checkpoint is {path}; the skipped batches are named in {trainer.out / folder.LOG}"
             )
-        seconds = trainer.seconds
-        self.load(path)
-        trainer.progress.attempt, trainer.progress.seconds = attempt, seconds
-        trainer.restart_clock()
-        trainer.feed.reseed(trainer.seed)
+        self.return_to(path)
         trainer.journal.write("rollback", **where, reason=reason, phase=phase, to=path.name, attempt=attempt)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.optim import Optimizer
 
 from ..batch import Batch
 from ..config import to_dict
 from ..data.source import Source
+from ..health.finding import Finding
 from ..recipes.base import Networks, Recipe, sample, sample_stages
 from . import folder
 from .config import TrainConfig
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from torch.utils.tensorboard import SummaryWriter
 
+    from ..health.policy import Remedy
     from .trainer import Trainer
 
 GRID_EXAMPLES, STAGE_EXAMPLES = 64, 8
@@ -68,6 +71,33 @@ class View:
         return self._trainer.samples
 
     @property
+    def networks(self) -> Networks:
+        """Those in training."""
+        return self._trainer.nets
+
+    @property
+    def optimizers(self) -> Mapping[tuple[str, ...], Optimizer]:
+        """By the networks that each trains."""
+        return self._trainer.optimizers
+
+    @property
+    def device(self) -> torch.device:
+        return self._trainer.runtime.device
+
+    @property
+    def processes(self) -> int:
+        return self._trainer.runtime.world
+
+    @property
+    def refused(self) -> int:
+        """Batches that the guard refused so far."""
+        return self._trainer.guard.refused
+
+    def fed(self) -> Batch:
+        """What the first phase of this step was fed last."""
+        return next(iter(self._trainer.feed.latest.values()), Batch())
+
+    @property
     def seconds(self) -> float:
         return self._trainer.seconds
 
@@ -75,6 +105,10 @@ class View:
         """The networks to sample from: averages where there are any, settled by the recipe."""
         trainer = self._trainer
         return trainer.averages.settled(trainer.nets, self.recipe, self.source.spec)
+
+    def averaged(self) -> Networks:
+        """The same, not settled."""
+        return self._trainer.averages.over(self._trainer.nets)
 
     def generate(self, request: Batch, seed: int = 0) -> Batch:
         """What the averaged networks make of a request now."""
@@ -93,15 +127,22 @@ class View:
 
 
 class Monitor:
-    """Four hooks, and `close`, which is called however the run ends. Subclasses override what they need.
+    """Five hooks, and `close`, which is called however the run ends. Subclasses override what they need.
 
     Attributes:
         enough: set by one that has seen enough, on whichever process; the run then ends as if it were as long as asked.
+        remedy: set by one that asks for a treatment, which the trainer carries out at the next tick.
+        sound: whether it sees nothing serious, where it is one that judges; a checkpoint of such a moment is one to go
+            back to.
     """
 
     enough: bool = False
+    remedy: Remedy | None = None
+    sound: bool | None = None
 
     def start(self, view: View) -> None: ...
+
+    def stepped(self, view: View) -> None: ...
 
     def tick(self, view: View, figures: Mapping[str, float]) -> None: ...
 
@@ -274,6 +315,23 @@ class Progress(Monitor):
             self._bar = None
 
 
+ACTIONS = {
+    "stop": "stopped",
+    "finish": "ends here, for nothing more is to be gained",
+    "return": "went back to the last healthy checkpoint, with other noise",
+    "calm": "goes on with calmer settings and fresh optimizers",
+    "augment": "goes on with what D sees augmented",
+}
+
+
+def _treated(event: Mapping[str, Any]) -> str:
+    """What a treatment did, in a line."""
+    changed = ", ".join(f"{name}={value}" for name, value in event.get("changed", {}).items())
+    why = event["finding"]["failure"]["title"].lower()
+    done = ACTIONS.get(event["action"], event["action"])
+    return f"treatment {event['attempt']} for {why}: {done}{f' ({changed})' if changed else ''}"
+
+
 def _in_words(event: Mapping[str, Any]) -> str | None:
     """A line for people about an event that they should know of."""
     match event["event"]:
@@ -282,6 +340,12 @@ def _in_words(event: Mapping[str, Any]) -> str | None:
             return f"skipped a batch at step {event['step']:,}: {event['reason']}{names}"
         case "rollback":
             return f"went back to {event['to']} (time {event['attempt']} of 3): {event['reason']}"
+        case "finding":
+            return str(Finding.from_json(event["finding"]))
+        case "recovered":
+            return f"no longer to be seen: {event['name'].replace('_', ' ')}"
+        case "treatment":
+            return _treated(event)
         case "oom":
             return f"memory ran out; now {event['micro']} examples at a time, still {event['batch']} per step"
         case "save_failed" | "warning" | "damaged":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from .. import __version__, checkpoint
 from ..config import to_dict
@@ -91,6 +92,16 @@ def check_networks(
         if 0 < len(set(phase.trains) & set(config.shard)) < len(phase.trains):
             together = ", ".join(phase.trains)
             raise ConfigError(f"phase {name} trains {together} with one optimizer: shard all of them or none")
+
+
+def optimizers(recipe: Recipe, phases: Mapping[str, Phase], nets: Networks) -> dict[tuple[str, ...], Optimizer]:
+    """A fresh optimizer for each set of networks that some phase trains."""
+    found: dict[tuple[str, ...], Optimizer] = {}
+    for name, phase in phases.items():
+        if phase.trains not in found:
+            with nets.only(phase.trains) as params:
+                found[phase.trains] = recipe.optimizer(name, params)
+    return found
 
 
 def freeze(nets: Networks, depths: Mapping[str, int]) -> None:
@@ -217,8 +228,8 @@ def settings(trainer: Trainer) -> dict[str, Any]:
     return {
         "recipe": {
             "name": trainer.recipe_name,
-            "class": type(trainer.recipe).__name__,
-            "fields": to_dict(trainer.recipe),
+            "class": type(trainer.asked).__name__,
+            "fields": to_dict(trainer.asked),
         },
         "train": to_dict(trainer.config),
         "spec": trainer.source.spec.to_json(),

@@ -34,6 +34,7 @@ class Progress:
         fingerprint: of the data.
         settings: those that a resumed run is compared with.
         figures, guard: what has been summed since the last tick, and what the guard knows.
+        regime: fields of the recipe where a treatment changed them; empty while it is what the user asked for.
     """
 
     step: int = 0
@@ -44,6 +45,7 @@ class Progress:
     settings: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, list[float]] = field(default_factory=dict)
     guard: dict[str, list[float]] = field(default_factory=dict)
+    regime: dict[str, Any] = field(default_factory=dict)
 
 
 class Buffers:

@@ -16,7 +16,7 @@ from ..batch import Batch
 from ..data.source import Source
 from ..errors import Interrupted
 from ..recipes.base import Context, Networks, Recipe, fold
-from . import folder, memory, start, state
+from . import folder, memory, start, state, treatment
 from .averages import Averages
 from .config import TrainConfig
 from .feed import Feed
@@ -69,6 +69,7 @@ class Trainer:
     ) -> None:
         start.check(recipe, source, config)
         self.recipe, self.source, self.config, self.out = recipe, source, config, Path(out)
+        self.asked = recipe  # what the user wants; a treatment may play by other settings
         self.recipe_name = recipe_name or start.importable_name(recipe)
         self.monitors, self.about = list(monitors), dict(about or {})
         self.resume, self.overwrite, self.accept_data_change = resume, overwrite, accept_data_change
@@ -104,11 +105,7 @@ class Trainer:
                     self.runtime.shard(module)
         for name in self.config.compile:
             self.nets[name].compile()
-        self.optimizers: dict[tuple[str, ...], Optimizer] = {}
-        for name, phase in self.phases.items():
-            if phase.trains not in self.optimizers:
-                with self.nets.only(phase.trains) as params:
-                    self.optimizers[phase.trains] = self.recipe.optimizer(name, params)
+        self.optimizers = start.optimizers(self.recipe, self.phases, self.nets)
         self.buffers = state.Buffers(self.nets)
         self.parts = state.Parts(self.nets, self.averages, self.optimizers, self.runtime)
         batch, where = self.config.batch, self.runtime.device
@@ -166,12 +163,14 @@ class Trainer:
 
     def advance(self) -> None:
         """One step: every phase that is due, then the averages."""
+        self.feed.latest.clear()
         for name, phase in self.phases.items():
             if phase.due(self.progress.step, self.samples):
                 for turn in range(phase.repeats):
                     self.play(name, turn)
         self.averages.follow(self.nets, self.config.batch, self.samples)
         self.progress.step += 1
+        self.tell("stepped")
 
     def play(self, name: str, turn: int) -> None:
         """One optimizer step of one phase."""
@@ -266,9 +265,10 @@ class Trainer:
         if ticks or saves:
             went_back = self.keeper.goes_back()
         else:
-            went_back = (not self.deferred or step % DRAIN_EVERY == 0) and self.hear_guard()
+            went_back = (not self.deferred or step % DRAIN_EVERY == 0) and self.keeper.hears_of_trouble()
         if ticks and not went_back:
             self._tick()
+            went_back = treatment.carry_out(self)
         if saves and not went_back:
             self.keeper.save()
         if self._agree(interrupts.caught is not None):
@@ -285,10 +285,6 @@ class Trainer:
         figures |= {f"{name}/weight_norm": norm for name, norm in self.keeper.norms.items()}
         self.journal.write("tick", **self.where(), figures=figures)
         self.tell("tick", figures)
-
-    def hear_guard(self) -> bool:
-        """Acts on what the guard refused since the last reading; whether that meant going back to a checkpoint."""
-        return self.keeper.hears_of_trouble()
 
     def tell(self, hook: str, *args: Any) -> None:
         """Calls a hook of every monitor."""

@@ -1,0 +1,139 @@
+"""How generated examples lie among real ones: variety, quality, copying, clusters that are missing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from ...metrics.functional import FrechetReference, moments
+from ...metrics.images.memorisation import k_means
+
+K = 5  # neighbours, for balls
+CLUSTERS = 16
+TRAINING, HELD, CLUSTERED = 20_000, 512, 2_000  # rows at most: for copying, for the rest, for finding clusters
+MISSING = 0.2  # a cluster is missing where its share among fakes is below this share of its share among reals
+EXPECTED = 8.0  # examples that a cluster must be expected to get before it can be called missing
+SIGNIFICANT = 1.96  # z of alpha = .05, as Richardson & Weiss 2018 have it for NDB
+
+Points = Float[Tensor, "n d"]
+Signals = dict[str, float]
+Counts = dict[str, tuple[int, ...]]
+
+
+@dataclass
+class Reference:
+    """Real examples, as points, and what about them need be found only once.
+
+    Args:
+        training: points that training sees.
+        held: points that it does not see; where there are none, some of those that it does.
+        apart: whether `held` is unseen.
+    """
+
+    training: Float[Tensor, "t d"]
+    held: Float[Tensor, "h d"]
+    apart: bool
+    usual: Float[Tensor, " h"] = field(init=False)
+    centres: Float[Tensor, "k d"] = field(init=False)
+    shares: Float[Tensor, " k"] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.training, self.held = self.training[:TRAINING], self.held[:HELD]
+        self.spread = float(torch.pdist(self.held).mean()) if len(self.held) > 1 else 0.0
+        distances = torch.cdist(self.held, self.held)
+        self.radii = distances.topk(min(K + 1, len(self.held)), largest=False).values[:, -1]
+        self.usual = _nearest(self.held, self.training, own=not self.apart)
+        some = self.training[:CLUSTERED]
+        self.centres = k_means(some, min(CLUSTERS, max(1, len(some) // 8)), seed=0)
+        self.shares = self.cluster_counts(self.training[:CLUSTERED]).double() / len(some)
+        self.frechet = FrechetReference(*moments(self.held)) if len(self.held) > 2 else None
+        half = len(self.held) // 2
+        self.rank = effective_rank(self.held)
+        self.floor = _floor(self.held[:half], self.held[half:])
+
+    def cluster_counts(self, points: Points) -> Int64[Tensor, " k"]:
+        """How many points lie in each cluster."""
+        owner = torch.cdist(points, self.centres).argmin(1)
+        return owner.bincount(minlength=len(self.centres))
+
+
+def compare(fake: Points, real: Reference) -> tuple[Signals, Counts]:
+    """All signals of generated points against the real ones."""
+    if not bool(fake.isfinite().all()):
+        return {"nonfinite/output": float((~fake.isfinite()).any(1).sum())}, {}
+    fake = fake[:HELD]
+    found = {
+        "diversity": float(torch.pdist(fake).mean()) / max(real.spread, 1e-12),
+        "rank": effective_rank(fake) / max(real.rank, 1e-12),
+        **_balls(fake, real),
+        **_copying(fake, real),
+    }
+    if real.frechet is not None:
+        found |= {"distance": max(0.0, real.frechet.distance_to(fake)), "distance_floor": real.floor}
+    signals, counts = _clusters(fake, real)
+    return found | signals, counts
+
+
+def effective_rank(points: Points) -> float:
+    """Exponential of the entropy of the singular values' shares (Roy & Vetterli 2007)."""
+    values = torch.linalg.svdvals(points - points.mean(0))
+    shares = values / values.sum().clamp_min(1e-12)
+    return float(torch.exp(-(shares * shares.clamp_min(1e-12).log()).sum()))
+
+
+def _balls(fake: Points, real: Reference) -> Signals:
+    """Precision and recall (Kynkäänniemi 2019), density and coverage (Naeem 2020), k = 5."""
+    between = torch.cdist(real.held, fake)
+    own = torch.cdist(fake, fake).topk(min(K + 1, len(fake)), largest=False).values[:, -1]
+    inside = between < real.radii[:, None]
+    return {
+        "coverage": float(inside.any(1).double().mean()),
+        "density": float(inside.sum(0).double().mean()) / K,
+        "precision": float(inside.any(0).double().mean()),
+        "recall": float((between <= own).any(1).double().mean()),
+    }
+
+
+def _copying(fake: Points, real: Reference) -> Signals:
+    """Distances to the nearest training example against those that are usual (Meehan 2020)."""
+    near = _nearest(fake, real.training)
+    return {"nearest": float(near.median()) / max(float(real.usual.median()), 1e-12), "copying": z_u(near, real.usual)}
+
+
+def z_u(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> float:
+    """z of Mann and Whitney's U: far below 0 where `a` tends to be smaller than `b`."""
+    n, m = len(a), len(b)
+    order = b.sort().values
+    below = torch.searchsorted(order, a, right=False).double()
+    won = (below + (torch.searchsorted(order, a, right=True).double() - below) / 2).sum()
+    return float((won - n * m / 2) / math.sqrt(n * m * (n + m + 1) / 12))
+
+
+def _clusters(fake: Points, real: Reference) -> tuple[Signals, Counts]:
+    """Clusters that fakes miss, and the share of those they fill otherwise than reals do (NDB)."""
+    counts = real.cluster_counts(fake)
+    training = real.training[:CLUSTERED]
+    of_real = (real.shares * len(training)).round().long()
+    p, q = counts.double() / len(fake), real.shares
+    pooled = (counts + of_real).double() / (len(fake) + len(training))
+    error = (pooled * (1 - pooled) * (1 / len(fake) + 1 / len(training))).sqrt().clamp_min(1e-12)
+    missing = (p < MISSING * q) & (q * len(fake) >= EXPECTED)
+    ndb = float(((p - q).abs() / error > SIGNIFICANT).double().mean())
+    signals = {"missing": float(missing.sum()), "clusters": float(len(counts)), "ndb": ndb}
+    return signals, {"clusters/real": tuple(of_real.tolist()), "clusters/fake": tuple(counts.tolist())}
+
+
+def _nearest(points: Points, others: Float[Tensor, "m d"], *, own: bool = False) -> Float[Tensor, " n"]:
+    """Distance of each point to the nearest of the others; to the second nearest where it is one of them itself."""
+    kth = 2 if own and len(others) > 1 else 1
+    parts = [torch.cdist(part, others).topk(kth, largest=False).values[:, -1] for part in points.split(256)]
+    return torch.cat(parts)
+
+
+def _floor(a: Points, b: Float[Tensor, "m d"]) -> float:
+    """The distance of two halves of real examples: what no generator can be expected to fall below."""
+    return max(0.0, FrechetReference(*moments(a)).distance_to(b)) if min(len(a), len(b)) > 2 else 0.0
