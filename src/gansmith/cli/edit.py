@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import COUNT, debug, from_file
+from .options import COUNT, debug, from_file, truncated
 from .show import say
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ SEEDS, SPAN = Numbers(), Span()
 OUT = click.option("--out", type=click.Path(path_type=Path), required=True, help="The picture; .gif and .webp move.")
 LABEL = click.option("--label", help="Of all pictures.")
 LAYERS = click.option("--layers", type=SPAN, help="Layers whose style changes.")
-TRUNCATION = click.option("--truncation", type=float, help="Below 1: likelier, less varied; of styles.")
 
 
 @click.group("edit", short_help="Interpolate, mix, invert and steer a trained generator.")
@@ -67,7 +66,7 @@ def command() -> None:
 @click.argument("seeds", type=SEEDS)
 @click.option("--frames", type=COUNT, default=8, show_default=True, help="From one seed to the next.")
 @LABEL
-@TRUNCATION
+@truncated
 @OUT
 @from_file
 @debug
@@ -82,12 +81,13 @@ def interpolate(run: Path, seeds: list[int], frames: int, recipe: str | None, ou
 @click.argument("labels", nargs=-1, required=True)
 @click.option("--frames", type=COUNT, default=8, show_default=True, help="From one class to the next.")
 @click.option("--seed", type=int, default=0, show_default=True)
+@truncated
 @OUT
 @from_file
 @debug
-def classes(run: Path, labels: tuple[str, ...], frames: int, seed: int, recipe: str | None, out: Path) -> None:
+def classes(run: Path, labels: tuple[str, ...], frames: int, recipe: str | None, out: Path, **settings: Any) -> None:
     """One latent under one class after another."""
-    write(editor(run, recipe).classes(labels, frames, seed=seed), out, columns=frames)
+    write(editor(run, recipe).classes(labels, frames, **settings), out, columns=frames)
 
 
 @command.command("mix")
@@ -96,7 +96,7 @@ def classes(run: Path, labels: tuple[str, ...], frames: int, seed: int, recipe: 
 @click.argument("columns", type=SEEDS)
 @LAYERS
 @LABEL
-@TRUNCATION
+@truncated
 @OUT
 @from_file
 @debug
@@ -132,6 +132,7 @@ def invert(run: Path, picture: Path, recipe: str | None, out: Path, **settings: 
 @click.option("--frames", type=COUNT, default=7, show_default=True, help="Pictures of each seed.")
 @LAYERS
 @LABEL
+@truncated
 @OUT
 @from_file
 @debug
@@ -143,14 +144,14 @@ def directions(
     reach: float,
     frames: int,
     layers: tuple[int, int] | None,
-    label: str | None,
     out: Path,
     recipe: str | None,
+    **settings: Any,
 ) -> None:
     """Each seed moved along a direction that changes pictures much; a row for each seed."""
     made = editor(run, recipe)
     found = made.directions(method, number + 1, layers=layers)
-    write(made.move(seeds, found, number, reach=reach, frames=frames, label=label), out, columns=frames)
+    write(made.move(seeds, found, number, reach=reach, frames=frames, **settings), out, columns=frames)
 
 
 def editor(run: Path, recipe: str | None) -> Editor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import ABOVE, COUNT, debug, from_file
+from .options import COUNT, debug, from_file, truncated
 from .show import say, warn, warned
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("-n", "--number", type=COUNT, default=16, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same examples.")
 @click.option("--label", help="Make this class only.")
-@click.option("--truncation", type=ABOVE, help="Below 1: likelier, less varied; for recipes that know how.")
+@truncated
 @click.option(
     "--where",
     "wheres",
@@ -39,7 +39,7 @@ def command(
     number: int,
     seed: int,
     label: str | None,
-    truncation: float | None,
+    truncation: Any,
     wheres: tuple[str, ...],
     for_spreadsheets: bool,
     out: Path | None,
@@ -52,7 +52,7 @@ def command(
     from ..pipelines.tables.models import is_table_model
 
     if is_table_model(run):
-        if label or truncation:
+        if label or truncation is not None:
             raise click.UsageError("--label and --truncation are for pictures; rows are asked for with --where")
         rows(run, number, seed, wheres, out, for_spreadsheets, overwrite, export, recipe)
         return
@@ -66,7 +66,7 @@ def pictures(
     number: int,
     seed: int,
     label: str | None,
-    truncation: float | None,
+    truncation: Any,
     wheres: tuple[str, ...],
     out: Path,
     grid: bool,

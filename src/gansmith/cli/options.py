@@ -58,6 +58,33 @@ class Layers(click.ParamType):  # type: ignore[type-arg]
         return network, int(count)
 
 
+class Truncation(click.ParamType):  # type: ignore[type-arg]
+    """A number for all, or for one class: 0.7, Boot=0.5."""
+
+    name = "[CLASS=]NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str | None, float]:
+        if isinstance(value, tuple):
+            return value
+        label, equals, text = str(value).rpartition("=")
+        try:
+            number = float(text)
+        except ValueError:
+            self.fail(f"wanted a number, or one for a class, such as 0.7 or Boot=0.5: {value}", param, ctx)
+        return (label if equals else None), number
+
+
+def truncated(command: F) -> F:
+    """`--truncation 0.7 --truncation Boot=0.5`: None, a number, or numbers by class (see `strengths`)."""
+
+    def mapping(ctx: click.Context, param: click.Parameter, given: tuple[tuple[str | None, float], ...]) -> Any:
+        asked = dict(given)
+        return asked[None] if list(asked) == [None] else asked or None
+
+    told = "Below 1: likelier, less varied, where the recipe knows how; again for single classes: Boot=0.5."
+    return click.option("--truncation", type=Truncation(), multiple=True, callback=mapping, help=told)(command)
+
+
 COUNT, ABOVE, LAYERS = Count(), Above(), Layers()
 UNIT = click.FloatRange(0, 1, min_open=True, max_open=True)
 

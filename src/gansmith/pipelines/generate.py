@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -17,11 +16,12 @@ from ..batch import Batch
 from ..config import build, to_dict
 from ..errors import ConfigError, RunFolderError, UserError
 from ..nn.norm import batch_norms
-from ..recipes.base import Networks, Recipe, sample, settle
+from ..recipes.base import Networks, Recipe, Wish, sample, settle, wished
 from ..spec import ImageSpec, Spec, spec_from_json
 from ..training.folder import BEST
 from ..training.state import recipe_document
 from . import catalogue
+from .truncation import Truncation, strengths
 
 PART = 256  # examples in one pass of the generator
 GRID_MOST = 1024
@@ -93,7 +93,7 @@ class Generator:
     def __init__(self, nets: Networks, recipe: Recipe, spec: Spec, name: str, problems: Sequence[str] = ()) -> None:
         self.nets, self.recipe, self.spec, self.name, self.problems = nets, recipe, spec, name, list(problems)
         self.licence = ""
-        self._wished: tuple[dict[str, float], Networks] | None = None  # settled for the last wishes
+        self._wished: tuple[dict[str, Wish], Networks] | None = None  # settled for the last wishes
 
     def __call__(
         self,
@@ -101,7 +101,7 @@ class Generator:
         *,
         seed: int = 0,
         label: str | None = None,
-        truncation: float | None = None,
+        truncation: Truncation | None = None,
         where: Where | None = None,
     ) -> Samples:
         """`n` examples. Example i depends on (seed, i) and what is asked alone.
@@ -110,7 +110,8 @@ class Generator:
             label: make this class only; without it classes come in the shares of the training data.
             where: of pictures with attributes: which they are to have (1) and which not (0), `{"smiling": 1}`; all
                 others come as in the training pictures that fit.
-            truncation: below 1, likelier and less varied examples, where the recipe knows how.
+            truncation: below 1, likelier and less varied examples, where the recipe knows how. A number, or one for
+                each class: `{"dog": 0.5, None: 0.8}`, None being all others, which are not truncated without it.
 
         Raises:
             DataError: the model knows no such label or attribute.
@@ -127,15 +128,17 @@ class Generator:
         *,
         seed: int = 0,
         label: str | None = None,
-        truncation: float | None = None,
+        truncation: Truncation | None = None,
         where: Where | None = None,
     ) -> Iterator[Batch]:
         """The same `n` examples in parts, for more than memory holds."""
-        wishes = {} if truncation is None else {"truncation": self._honoured("truncation", truncation)}
+        wishes: dict[str, Wish] = {}
+        if truncation is not None:
+            self._check_honoured("truncation", truncation)
+            wishes["truncation"] = strengths(truncation, self.spec)
         nets, asked = self._settled(wishes), self._asked(where)
         for start in range(0, n, PART):
-            request = self.spec.request(min(PART, n - start), label=label, start=start, **asked)
-            request |= {name: torch.full((len(request),), value) for name, value in wishes.items()}
+            request = wished(self.spec.request(min(PART, n - start), label=label, start=start, **asked), wishes)
             yield sample(self.recipe, nets, request, seed=seed).to("cpu")
 
     def _asked(self, where: Where | None) -> dict[str, Any]:
@@ -144,7 +147,7 @@ class Generator:
             raise UserError(f"only pictures are asked for by attributes; these are of the kind: {self.spec.kind}")
         return {"where": where} if where else {}
 
-    def _settled(self, wishes: dict[str, float]) -> Networks:
+    def _settled(self, wishes: dict[str, Wish]) -> Networks:
         """The networks for requests with these wishes, on which the statistics of batch normalisation depend."""
         if not wishes or not batch_norms(self.nets):
             return self.nets
@@ -154,15 +157,15 @@ class Generator:
             self._wished = wishes, nets
         return self._wished[1]
 
-    def _honoured(self, wish: str, value: float) -> float:
-        """The value, once it is known that the recipe heeds such an entry of a request."""
+    def _check_honoured(self, wish: str, value: Any) -> None:
+        """
+        Raises:
+            UserError: the recipe does not heed such an entry of a request.
+        """
         if wish not in self.recipe.honours:
             others = [entry.name for entry in catalogue.entries() if wish in entry.honours]
             known = f" (those that have it: {', '.join(others)})" if others else ""
-            raise UserError(f"the recipe {self.name} has no {wish}{known}; leave it out, this was: {value:g}")
-        if not math.isfinite(value):
-            raise UserError(f"wanted a number for {wish}, usually between 0 and 1, not: {value}")
-        return float(value)
+            raise UserError(f"the recipe {self.name} has no {wish}{known}; leave it out, this was: {value}")
 
     def to(self, device: str | torch.device) -> Generator:
         """Moves the networks; further samples are made there."""
@@ -275,7 +278,7 @@ def write(
     *,
     seed: int = 0,
     label: str | None = None,
-    truncation: float | None = None,
+    truncation: Truncation | None = None,
     where: Where | None = None,
     grid: bool = True,
     overwrite: bool = False,

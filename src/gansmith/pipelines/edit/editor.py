@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ...batch import Batch
 from ...errors import UserError
 from ..generate import Generator, Samples
+from ..truncation import Truncation
 from .directions import Directions, ganspace, sefa
 from .invert import Inverted, invert
 from .space import Space, blended
@@ -44,7 +45,7 @@ class Editor:
         frames: int = 8,
         *,
         label: str | None = None,
-        truncation: float | None = None,
+        truncation: Truncation | None = None,
         loop: bool = False,
     ) -> Samples:
         """From the picture of one seed to that of the next, `frames` steps each; the last picture is that of the last.
@@ -54,7 +55,7 @@ class Editor:
 
         Args:
             label: of all pictures.
-            truncation: of styles; below 1, likelier and less varied.
+            truncation: of styles; below 1, likelier and less varied; a number, or one for each class.
             loop: whether to return to the first seed, so that a film has no seam.
 
         Raises:
@@ -72,8 +73,13 @@ class Editor:
         path = _between(z, frames, slerp if self.space.normal else straight, loop)
         return self.space.pictures(path, self._same_label(len(path), label))
 
-    def classes(self, labels: Sequence[str], frames: int = 8, *, seed: int = 0) -> Samples:
+    def classes(
+        self, labels: Sequence[str], frames: int = 8, *, seed: int = 0, truncation: Truncation | None = None
+    ) -> Samples:
         """One latent under one class after another, the classes' embeddings mixed in between.
+
+        Args:
+            truncation: of styles, each class's towards its own mean; see `interpolate`.
 
         Raises:
             UserError: fewer than two classes, or a recipe whose G has no embedding of classes.
@@ -88,8 +94,9 @@ class Editor:
         z = self.space.latents([seed]).expand(len(steps), -1)
         a, b = numbers[first], numbers[first + 1]
         if self.space.styled:
-            ws = torch.lerp(self.space.styles(z, a), self.space.styles(z, b), share[:, None, None])
-            return self.space.of_styles(ws)
+            first_ws, last_ws = (self.space.styles(z, y, truncation) for y in (a, b))
+            return self.space.of_styles(torch.lerp(first_ws, last_ws, share[:, None, None]))
+        self._refuse(truncation)
         if not any(isinstance(module, nn.Embedding) for module in self.space.g.modules()):
             raise UserError(f"the generator of {self.space.make.name} has no embedding of classes to mix")
         made = []
@@ -105,7 +112,7 @@ class Editor:
         *,
         layers: tuple[int, int] | None = None,
         label: str | None = None,
-        truncation: float | None = None,
+        truncation: Truncation | None = None,
     ) -> Samples:
         """A grid of len(rows) + 1 by len(columns) + 1 pictures: each of a row with some styles of a column's.
 
@@ -160,20 +167,25 @@ class Editor:
         reach: float = 3.0,
         frames: int = 7,
         label: str | None = None,
+        truncation: Truncation | None = None,
     ) -> Samples:
         """Pictures of each seed moved along one direction, from -reach to reach; a row for each seed.
 
+        Args:
+            truncation: of styles, before they are moved; see `interpolate`.
+
         Raises:
-            UserError: no direction of that number.
+            UserError: no direction of that number, or truncation without styles.
         """
         way = directions.vector(number)
         by = torch.linspace(-reach, reach, frames, device=self.space.device)
         z, y = self.space.latents(seeds), self._same_label(len(seeds), label)
         if not self.space.styled:
+            self._refuse(truncation)
             moved = z[:, None] + by[None, :, None] * way
             return self.space.pictures(moved.flatten(0, 1), None if y is None else y.repeat_interleave(frames))
         low, high = directions.layers
-        ws = self.space.styles(z, y)[:, None].repeat(1, frames, 1, 1)
+        ws = self.space.styles(z, y, truncation)[:, None].repeat(1, frames, 1, 1)
         ws[:, :, low:high] += by[None, :, None, None] * way
         return self.space.of_styles(ws.flatten(0, 1))
 
@@ -185,7 +197,7 @@ class Editor:
         y = self.space.labels(n, label)
         return y if y is None or y.ndim == 1 else y[:1].expand_as(y)
 
-    def _refuse(self, truncation: float | None) -> None:
+    def _refuse(self, truncation: Truncation | None) -> None:
         if truncation is not None:
             self.space.need_styles("truncation")
 

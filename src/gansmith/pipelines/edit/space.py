@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from ...batch import Batch
 from ...errors import DataError, UserError
-from ...recipes.base import fold
+from ...recipes.base import fold, wished
 from ...spec import ImageSpec
 from ..generate import Generator, Samples
 from ..latents import Given
+from ..truncation import Truncation, strengths
 
 PART = 64  # pictures in one pass
 
@@ -96,9 +97,16 @@ class Space:
         return self._samples(torch.cat(parts))
 
     @torch.no_grad()
-    def styles(self, z: Tensor, y: Tensor | None = None, truncation: float | None = None) -> Tensor:
-        """Styles (n, layers, width) of latents."""
-        shorter = None if truncation is None else torch.full((len(z),), truncation, device=self.device)
+    def styles(self, z: Tensor, y: Tensor | None = None, truncation: Truncation | None = None) -> Tensor:
+        """Styles (n, layers, width) of latents; truncated ones lie nearer to the mean of their class.
+
+        Raises:
+            DataError, UserError: see `strengths`.
+        """
+        shorter = None
+        if truncation is not None:
+            asked = Batch(index=torch.arange(len(z), device=self.device)) | ({} if y is None else {"y": y})
+            shorter = wished(Batch(asked), {"truncation": strengths(truncation, self.spec)})["truncation"]
         ws: Tensor = self.g.mapping(z.to(self.device), y, shorter)  # type: ignore[operator]
         return ws
 
