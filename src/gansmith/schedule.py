@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 
@@ -66,3 +66,10 @@ Scheduled: TypeAlias = float | Cosine | Linear | Exponential
 def at(value: Scheduled, samples: float) -> float:
     """The value of a constant or a schedule after `samples` samples."""
     return value if isinstance(value, int | float) else value.at(samples)
+
+
+def scaled(value: Scheduled, by: float) -> Scheduled:
+    """The same constant or schedule, `by` times as large at every moment."""
+    if isinstance(value, int | float):
+        return value * by
+    return replace(value, start=value.start * by, end=value.end * by)

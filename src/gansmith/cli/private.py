@@ -27,6 +27,8 @@ REFUSED = {
     "adapt": "it is for pictures, and --epsilon is for tables",
     "keep_best": "it is for pictures, and --epsilon is for tables",
     "patience": "it is for pictures, and --epsilon is for tables",
+    "find_gamma": "it is for pictures, and --epsilon is for tables",
+    "gamma_samples": "it is for pictures, and --epsilon is for tables",
     "batch": "the accounting is the recipe's: set recipe.batch=NUMBER, where it has one",
     "samples": _STEPS,
     "minutes": _STEPS,

@@ -15,6 +15,8 @@ from .show import hush_launcher, say, table, write_schema
 if TYPE_CHECKING:
     from ..pipelines.prepare import Prepared
 
+GAMMA_SAMPLES = 5_000  # of each short run of --find-gamma
+
 
 @click.command(
     "train",
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 @click.option("--tick", type=COUNT, help="Samples between entries in the log.")
 @click.option("--keep-best", is_flag=True, help="Pictures: keep the weights with the best score. Tables always do.")
 @click.option("--patience", type=COUNT, help="Pictures: end when the score got no better for so many samples.")
+@click.option("--find-gamma", is_flag=True, help="Pictures: find the weight of R1 and R2 first, by short runs.")
+@click.option("--gamma-samples", type=COUNT, help="With --find-gamma: length of each of its runs.  [default: 5k]")
 @click.option("--mirror", is_flag=True, help="Show every picture mirrored, too.")
 @click.option("--labels/--no-labels", default=None, help="Insist on labels, or leave them out.")
 @click.option("--schema", type=click.Path(path_type=Path), help="Tables: a YAML file that says what the columns are.")
@@ -72,6 +76,8 @@ def command(
     fields: tuple[str, ...],
     dry_run: bool,
     save_schema: Path | None,
+    find_gamma: bool,
+    gamma_samples: int | None,
     **settings: Any,
 ) -> None:
     """Train a GAN on DATA: pictures (a folder, a zip, parquet, .npz, bundled:fashion-mnist) or a table (CSV, TSV,
@@ -94,6 +100,8 @@ def command(
         del settings[name]
     if settings["samples"] and settings["minutes"]:
         raise click.UsageError("the length of a run is either --samples or --minutes: give one of them", ctx)
+    if gamma_samples and not find_gamma:
+        raise click.UsageError("--gamma-samples is the length of --find-gamma's runs: add --find-gamma", ctx)
     from ..pipelines import train as pipeline
     from ..pipelines.tables.store import is_table_run, schema_of
 
@@ -106,6 +114,7 @@ def command(
 
     settings["constraints"] = settings["constraints"] or ()
     settings["freeze"] = dict(settings["freeze"])
+    settings["find_gamma"] = (gamma_samples or GAMMA_SAMPLES) if find_gamma else None
     run = pipeline.train(data, **settings, dry_run=dry_run, changes=changes, tell=tell)
     if dry_run:
         say("nothing was trained: this was a dry run")

@@ -15,6 +15,7 @@ from ..data.images import ImageSource
 from ..data.inspect.glance import glance
 from ..data.source import Source
 from ..errors import ConfigError, SpecError, did_you_mean
+from ..game.gamma import gamma_of, left_to_rule, settled
 from ..recipes.base import Recipe
 from ..spec import ImageSpec, Spec
 from ..training.config import TrainConfig
@@ -88,7 +89,8 @@ def prepare(
         source, read_as = data, dict(maker.find().reads)
     else:
         source = open_source(data, **read_as)
-    built = maker.build(source.spec)
+    built = replace(maker, batch=made.batch).build(source.spec)
+    made = replace(made, choices=(*made.choices, *_by_rule(maker, built, source.spec, made.batch)))
     counts, train_config = parameters(built, source.spec), _train_config(made, wishes, shard)
     _check_networks(shard, counts)
     check(built, source, train_config)
@@ -105,6 +107,13 @@ def prepare(
         parameters=counts,
         warnings=warnings,
     )
+
+
+def _by_rule(maker: _Maker, built: Recipe, spec: Spec, batch: int) -> list[plan.Choice]:
+    """The weights of penalties that were left to the rule, for the plan to tell."""
+    names = left_to_rule(maker.changes)
+    why = f"a rule for pictures of {getattr(spec, 'size', '?')} pixels and batches of {batch}; --find-gamma measures it"
+    return [plan.Choice(name, f"{gamma_of(built):.3g}", why) for name in names]
 
 
 def _warnings(source: Source) -> tuple[str, ...]:
@@ -181,6 +190,7 @@ class _Maker:
     default: str
     preset: str
     changes: Mapping[str, Any]
+    batch: int = 32  # for what is left to a rule, as long as it is not chosen yet
 
     @property
     def name(self) -> str:
@@ -194,9 +204,16 @@ class _Maker:
         return self.given if isinstance(self.given, type) else catalogue.find(self.default)
 
     def build(self, spec: Spec) -> Recipe:
+        rest = {name: value for name, value in self.changes.items() if name not in left_to_rule(self.changes)}
+        built = self._built(spec, rest)
+        if len(rest) == len(self.changes):
+            return built
+        return self._built(spec, settled(self.changes, built, spec, self.batch))
+
+    def _built(self, spec: Spec, changes: Mapping[str, Any]) -> Recipe:
         if isinstance(self.given, Recipe):
-            return catalogue.changed(self.given, self.changes)
-        return catalogue.build(self.find(), spec, self.preset, self.changes)
+            return catalogue.changed(self.given, changes)
+        return catalogue.build(self.find(), spec, self.preset, changes)
 
     def makes(self, spec: Spec) -> bool:
         """Whether the recipe can make such examples; mistakes in its settings are told later, by `build`."""

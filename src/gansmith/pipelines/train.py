@@ -14,7 +14,7 @@ from ..report import write_report
 from ..training import folder
 from ..training.monitors import Monitor
 from ..training.trainer import Trainer
-from . import plan
+from . import gamma, plan
 from .adapt import adaptation
 from .paths import readable
 from .plan import Wishes
@@ -56,6 +56,7 @@ def train(
     tick: int | None = None,
     keep_best: bool = False,
     patience: int | None = None,
+    find_gamma: int | None = None,
     dry_run: bool = False,
     changes: Mapping[str, Any] | None = None,
     **recipe_fields: Any,
@@ -79,6 +80,8 @@ def train(
         samples, minutes: how long; one of them.
         keep_best: of pictures: keep the weights with the best quick score, where `load` looks first. Tables always do.
         patience: of pictures: end the run when that score has not got better for so many samples; keeps the best, too.
+        find_gamma: of pictures: look for the weight of R1 and R2 first, by short runs of so many samples (see
+            `pipelines.gamma`).
         dry_run: choose, tell, and stop.
         changes: fields of the recipe, such as `{"latent": 128}`; or as arguments: `latent=128`.
 
@@ -98,10 +101,13 @@ def train(
     run = Path(out) if out else default_out(data)
     if not dry_run:
         refuse_taken(run, overwrite=overwrite)
+    if find_gamma is not None and start_from is not None:
+        raise ConfigError("gamma is found by short runs that begin anew, not with weights of another: leave one out")
     initial = Transfer(start_from, averaged=adapt) if start_from else None
     changes = {**(changes or {}), **recipe_fields}
     if is_table(data):
         own = {"mirror": mirror or None, "labels": labels, "keep_best": keep_best or None, "patience": patience}
+        own |= {"find_gamma": find_gamma}
         _refuse(own, "pictures", "a table")
         from .tables.runs import train_table
 
@@ -131,12 +137,16 @@ def train(
         initial.classes = tuple(getattr(prepared.source.spec, "labels", ()))
     if keep_best or patience is not None:
         prepared = replace(prepared, about=prepared.about | {KEPT: {"patience": patience}})
+    if find_gamma is not None:
+        gamma.refuse(prepared)
     if first_process():
         (tell or print_plan)(prepared)
     if dry_run and first_process():
         for warning in prepared.warnings:  # of a run they are in its log, and told from there
             print(f"warning: {warning}", file=sys.stderr)
     if not dry_run:
+        if find_gamma is not None:
+            prepared = gamma.found_and_set(prepared, data if isinstance(data, str) else "", run, find_gamma)
         keep = keeping(prepared.about, prepared.recipe_name, prepared.source.spec)
         watching = watchers(monitors, prepared.source, data, prepared.config, keep)
         fit(trainer(prepared, run, watching, initial=initial, overwrite=overwrite))
