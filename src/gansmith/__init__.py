@@ -52,6 +52,7 @@ _WHERE = {
     "Trainer": "training.trainer",
     "Unique": "pipelines.tables.constraints",
     "compare": "pipelines.evaluate",
+    "convert": "migration",
     "evaluate": "pipelines.evaluate",
     "inspect": "pipelines.inspect",
     "load": "pipelines.generate",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from .game import Solver as Solver
     from .imbalance import GANOverSampler as GANOverSampler
     from .imbalance import oversample_lab as oversample_lab
+    from .migration import convert as convert
     from .pipelines.edit import Editor as Editor
     from .pipelines.evaluate import Evaluation as Evaluation
     from .pipelines.evaluate import compare as compare

@@ -29,6 +29,7 @@ COMMANDS = (
     "report",
     "recipes",
     "metrics",
+    "convert",
     "oversample-lab",
 )
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}

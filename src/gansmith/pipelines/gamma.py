@@ -50,7 +50,7 @@ class Trial:
     share: float
     failure: str = ""
 
-    def row(self) -> tuple[str, ...]:
+    def row(self) -> tuple[str, str, str, str]:
         """gamma, score, share, what to think of it."""
         if self.failure:
             return f"{self.gamma:.3g}", "-", "-", self.failure
@@ -86,7 +86,9 @@ class Found:
     def lines(self) -> list[str]:
         """A table, and the reason, for people."""
         rows = [("gamma", self.figure, "share of D's loss", "")]
-        rows += [(*trial.row()[:3], f"{trial.row()[3]} {'<- taken' * (trial is self.taken)}") for trial in self.trials]
+        for trial in self.trials:
+            *cells, remark = trial.row()
+            rows.append((cells[0], cells[1], cells[2], f"{remark} {'<- taken' * (trial is self.taken)}"))
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         table = [
             "  ".join(f"{cell:>{w}}" for cell, w in zip(row, widths, strict=False)) + f"  {row[3]}" for row in rows
@@ -254,7 +256,7 @@ def choose(trials: Sequence[Trial]) -> tuple[Trial, str]:
     better = [
         trial for trial in alive if trial.times != 1 and _log(trial) < mean - t * s * math.sqrt(1 + 1 / len(logs))
     ]
-    noise = f"runs of the same gamma differ by {math.expm1(s):.0%}"
+    noise = f"runs of the same gamma differ by {math.expm1(s):.1%}"
     if not better:
         kept = min(own, key=_log)
         return kept, f"gamma {kept.gamma:.3g}, the recipe's own: none is better beyond noise ({noise})"
