@@ -19,6 +19,7 @@ from gansmith.migration.records import Taking
 from gansmith.recipes.base import Networks
 from gansmith.spec import ImageSpec, spec_from_json
 
+from . import computed
 from . import published as there
 
 CLASSES = 3
@@ -31,16 +32,16 @@ def kind(name: str, classes: int) -> Kind:
         g, d = there.r3gan_generator(classes), there.r3gan_discriminator(classes)
         plain: Any = there.Plain
         made = there.network(g, {}, plain), there.network(d, {}, plain)
-        return *made, lambda *x: there.r3gan_pictures(g, *x), lambda *x: there.r3gan_logits(d, *x)
+        return *made, lambda *x: computed.r3gan_pictures(g, *x), lambda *x: computed.r3gan_logits(d, *x)
     flat_d, of_d = there.stylegan2_discriminator(classes, residual=name != "stylegan2-orig")
     d = there.network(flat_d, of_d)
     if name.startswith("stylegan2"):
         flat, of_g = there.stylegan2_generator(classes)
-        pictures: Callable[..., Tensor] = lambda *x: there.stylegan2_pictures(flat, *x)  # noqa: E731
+        pictures: Callable[..., Tensor] = lambda *x: computed.stylegan2_pictures(flat, *x)  # noqa: E731
     else:
         flat, of_g = there.stylegan3_generator(name.endswith("-r"), classes)
-        pictures = lambda *x: there.stylegan3_pictures(flat, name.endswith("-r"), *x)  # noqa: E731
-    return there.network(flat, of_g), d, pictures, lambda *x: there.stylegan2_logits(flat_d, *x)
+        pictures = lambda *x: computed.stylegan3_pictures(flat, name.endswith("-r"), *x)  # noqa: E731
+    return there.network(flat, of_g), d, pictures, lambda *x: computed.stylegan2_logits(flat_d, *x)
 
 
 def whole(folder: Path) -> Networks:
