@@ -1,14 +1,19 @@
-"""`python -m benchmarks [headline modes overhead inputs startup gpu]`: measures, then writes docs/benchmarks.md."""
+"""`python -m benchmarks [headline zoo modes stacked overhead inputs startup gpu]`: measures, then writes docs/benchmarks.md.
+
+`python -m benchmarks health ...` is a benchmark of its own: see benchmarks/health.
+"""
 
 from __future__ import annotations
 
 import sys
 
-from . import gpu, headline, inputs, machine, modes, overhead, startup
+from . import gpu, headline, inputs, machine, modes, overhead, stacked, startup, zoo
 
 SECTIONS = {
     "headline": ("The recipes at equal time", headline),
+    "zoo": ("Every recipe", zoo),
     "modes": ("Modes of Gaussians", modes),
+    "stacked": ("Stacked-MNIST, and the ablation of losses and penalties", stacked),
     "overhead": ("What the engine costs", overhead),
     "inputs": ("Input", inputs),
     "startup": ("Start-up", startup),
@@ -36,6 +41,11 @@ def render() -> str:
 
 
 def main(names: list[str]) -> None:
+    if names[:1] == ["health"]:
+        from .health import command
+
+        command.main(names[1:])
+        return
     unknown = set(names) - SECTIONS.keys()
     if unknown:
         sys.exit(f"no such benchmark: {', '.join(sorted(unknown))}; there are: {', '.join(SECTIONS)}")

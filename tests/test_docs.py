@@ -73,6 +73,17 @@ def test_the_python_of_the_page_on_games_runs(tmp_path: Path) -> None:
     assert "relativistic" in (tmp_path / "runs" / "game" / "config.yaml").read_text(encoding="utf-8")
 
 
+def test_the_python_of_the_page_on_health_runs(tmp_path: Path) -> None:
+    assert "nothing is wrong that a doctor could see" in run_blocks(ROOT / "docs" / "health.md", tmp_path)
+
+
+def test_the_example_of_a_plain_loop_names_what_was_planted() -> None:
+    script = ROOT / "examples" / "doctor_in_a_plain_loop.py"
+    command = [sys.executable, str(script), "--steps", "3", "--break", "range"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "The data's range is not the generator's" in said
+
+
 def test_what_the_page_on_privacy_states_can_be_read(tmp_path: Path) -> None:
     from gansmith.privacy.stated import read_stated
     from gansmith.tabular.schema import Column, Schema

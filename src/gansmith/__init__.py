@@ -22,6 +22,7 @@ _WHERE = {
     "ConditionFailed": "pipelines.tables.drawing",
     "Context": "recipes.base",
     "Custom": "pipelines.tables.constraints",
+    "Doctor": "health.doctor",
     "Editor": "pipelines.edit",
     "Evaluation": "pipelines.evaluate",
     "FixedCombinations": "pipelines.tables.constraints",
@@ -52,6 +53,7 @@ _WHERE = {
     "Trainer": "training.trainer",
     "Unique": "pipelines.tables.constraints",
     "compare": "pipelines.evaluate",
+    "diagnose": "pipelines.diagnose",
     "convert": "migration",
     "evaluate": "pipelines.evaluate",
     "inspect": "pipelines.inspect",
@@ -73,9 +75,11 @@ if TYPE_CHECKING:
     from .game import Game as Game
     from .game import Played as Played
     from .game import Solver as Solver
+    from .health.doctor import Doctor as Doctor
     from .imbalance import GANOverSampler as GANOverSampler
     from .imbalance import oversample_lab as oversample_lab
     from .migration import convert as convert
+    from .pipelines.diagnose import diagnose as diagnose
     from .pipelines.edit import Editor as Editor
     from .pipelines.evaluate import Evaluation as Evaluation
     from .pipelines.evaluate import compare as compare

@@ -25,6 +25,7 @@ COMMANDS = (
     "evaluate",
     "edit",
     "compare",
+    "diagnose",
     "synthesize",
     "report",
     "recipes",

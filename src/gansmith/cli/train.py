@@ -44,6 +44,8 @@ GAMMA_SAMPLES = 5_000  # of each short run of --find-gamma
 @click.option("--patience", type=COUNT, help="Pictures: end when the score got no better for so many samples.")
 @click.option("--find-gamma", is_flag=True, help="Pictures: find the weight of R1 and R2 first, by short runs.")
 @click.option("--gamma-samples", type=COUNT, help="With --find-gamma: length of each of its runs.  [default: 5k]")
+@click.option("--no-treat", is_flag=True, help="Pictures: the doctor tells what goes wrong, and changes nothing.")
+@click.option("--no-doctor", is_flag=True, help="Pictures: nobody looks for what goes wrong.")
 @click.option("--mirror", is_flag=True, help="Show every picture mirrored, too.")
 @click.option("--labels/--no-labels", default=None, help="Insist on labels, or leave them out.")
 @click.option("--schema", type=click.Path(path_type=Path), help="Tables: a YAML file that says what the columns are.")
@@ -78,6 +80,8 @@ def command(
     save_schema: Path | None,
     find_gamma: bool,
     gamma_samples: int | None,
+    no_treat: bool,
+    no_doctor: bool,
     **settings: Any,
 ) -> None:
     """Train a GAN on DATA: pictures (a folder, a zip, parquet, .npz, bundled:fashion-mnist) or a table (CSV, TSV,
@@ -114,6 +118,7 @@ def command(
 
     settings["constraints"] = settings["constraints"] or ()
     settings["freeze"] = dict(settings["freeze"])
+    settings["doctor"] = "off" if no_doctor else "watch" if no_treat else "treat"
     settings["find_gamma"] = (gamma_samples or GAMMA_SAMPLES) if find_gamma else None
     run = pipeline.train(data, **settings, dry_run=dry_run, changes=changes, tell=tell)
     if dry_run:

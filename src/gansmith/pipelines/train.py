@@ -21,7 +21,7 @@ from .plan import Wishes
 from .prepare import Prepared, RecipeLike, prepare
 from .processes import first_process
 from .transfer import Transfer
-from .watch import KEPT, keeping, watchers
+from .watch import CARES, DOCTOR, KEPT, keeping, watchers
 
 Tell = Callable[[Prepared], None]
 
@@ -56,6 +56,7 @@ def train(
     tick: int | None = None,
     keep_best: bool = False,
     patience: int | None = None,
+    doctor: str = CARES[0],
     find_gamma: int | None = None,
     dry_run: bool = False,
     changes: Mapping[str, Any] | None = None,
@@ -82,6 +83,7 @@ def train(
         patience: of pictures: end the run when that score has not got better for so many samples; keeps the best, too.
         find_gamma: of pictures: look for the weight of R1 and R2 first, by short runs of so many samples (see
             `pipelines.gamma`).
+        doctor: of pictures: `treat` what goes wrong (docs/health.md), only `watch` and tell, or `off`.
         dry_run: choose, tell, and stop.
         changes: fields of the recipe, such as `{"latent": 128}`; or as arguments: `latent=128`.
 
@@ -135,6 +137,9 @@ def train(
         few.check(prepared.source.spec)
     if initial is not None:
         initial.classes = tuple(getattr(prepared.source.spec, "labels", ()))
+    if doctor not in CARES:
+        raise ConfigError(f"a doctor may {' or '.join(CARES[:2])}, or be {CARES[2]}, not: {doctor}")
+    prepared = replace(prepared, about=prepared.about | {DOCTOR: doctor})
     if keep_best or patience is not None:
         prepared = replace(prepared, about=prepared.about | {KEPT: {"patience": patience}})
     if find_gamma is not None:
@@ -148,7 +153,7 @@ def train(
         if find_gamma is not None:
             prepared = gamma.found_and_set(prepared, data if isinstance(data, str) else "", run, find_gamma)
         keep = keeping(prepared.about, prepared.recipe_name, prepared.source.spec)
-        watching = watchers(monitors, prepared.source, data, prepared.config, keep)
+        watching = watchers(monitors, prepared.source, data, prepared.config, keep, doctor)
         fit(trainer(prepared, run, watching, initial=initial, overwrite=overwrite))
     return run
 
