@@ -1,4 +1,4 @@
-"""`python -m benchmarks [headline zoo modes stacked overhead inputs startup gpu]`: measures, then writes docs/benchmarks.md.
+"""`python -m benchmarks [headline zoo modes stacked overhead inputs startup gpu]`: measures, writes docs/benchmarks.md.
 
 `python -m benchmarks health ...` is a benchmark of its own: see benchmarks/health.
 """
