@@ -175,3 +175,11 @@ def test_d_is_asked_of_unseen_examples(tmp_path: Path) -> None:
     train(tmp_path, recipe=Judged(), monitors=[Checkup(every=10 * 32, held_out=unseen)])
     seen = events(tmp_path, "health")[-1]["values"]
     assert {"separation", "overfit", "logit/held_out", "sign", "copying"} <= set(seen)
+
+
+def test_a_recipe_that_knows_no_classes_is_not_asked_for_them(tmp_path: Path) -> None:
+    import gansmith as gs
+
+    for recipe, asked in (("gan", False), ("cgan", True)):
+        gs.train("bundled:fashion-mnist", recipe=recipe, preset="small", batch=32, samples=320, out=tmp_path / recipe)
+        assert ("condition" in events(tmp_path / recipe, "health")[-1]["values"]) is asked

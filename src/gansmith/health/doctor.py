@@ -23,6 +23,7 @@ from .detectors import detect_all
 from .finding import Finding, causes
 from .history import History, Reading
 from .poll import Poll
+from .signals.distribution import HELD
 from .signals.feed import Feed
 from .signals.weights import Watch
 from .subject import Critic, Generate, Subject
@@ -46,6 +47,7 @@ class Doctor:
         loss: name of the adversarial loss (`non_saturating`, `wasserstein`, `relativistic`, ...), which decides what
             D's logits mean; None where it has none of these names.
         half_life: of averages, in samples, by network.
+        count: examples that are generated for each look, and held-out ones that they are compared with.
         budget: share of the run's time that polls may take.
         every: samples between two polls, whatever they cost; None leaves it to the budget.
 
@@ -73,6 +75,7 @@ class Doctor:
         batch: int | None = None,
         loss: str | None = None,
         half_life: Mapping[str, float] | None = None,
+        count: int = HELD,
         budget: float = BUDGET,
         every: int | None = None,
     ) -> None:
@@ -110,7 +113,7 @@ class Doctor:
         self._watches = {n: Watch(net, hooked=n in hooked) for n, net in self.subject.networks.items()}
         self._handles: list[Any] = []
         self.watch(optimizers or {})
-        self._feed, self._poll = Feed(real, examples or len(real)), Poll(self.subject)
+        self._feed, self._poll = Feed(real, examples or len(real)), Poll(self.subject, min(count, HELD))
         self._losses: dict[str, list[Tensor]] = {}
         self._figures: Mapping[str, float] = {}
         self.step, self.samples = 0, 0

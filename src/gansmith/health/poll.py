@@ -16,7 +16,7 @@ from .subject import Generate, Subject, squashed, training_mode, unnoticed
 
 NOISE = 0  # the same at every poll, so that what changes is the network
 LABELLED = 2_000  # training rows that labels are compared with
-SHARE_HELD = 0.1  # of the training rows, which are compared with where none are held out
+SELDOM = 4  # readings from one look at training mode to the next
 Normalising = nn.modules.batchnorm._BatchNorm
 
 
@@ -30,17 +30,22 @@ class Seen:
 
 
 class Poll:
-    """Takes readings of a subject; what about the real examples need be found only once is found in the beginning."""
+    """Takes readings of a subject; what about the real examples need be found only once is found in the beginning.
 
-    def __init__(self, subject: Subject) -> None:
+    Args:
+        count: examples that are generated for a reading, and held-out ones that they are compared with; 512 at most.
+    """
+
+    def __init__(self, subject: Subject, count: int = HELD) -> None:
         self.subject = subject
+        self.taken = 0
         self.space = Space(subject.real, subject.features)
         real, held, apart = self.space(subject.real), subject.held_out, subject.held_out is not None
         order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
         self.order = order
-        some = order[: max(min(HELD, len(real)), round(SHARE_HELD * min(HELD, len(real))))]
-        self.reference = Reference(real[order], self.space(held) if held is not None else real[some], apart)
-        self.rows = min(HELD, max(64, len(self.reference.held)))
+        others = self.space(held) if held is not None else real[order]
+        self.reference = Reference(real[order], others[:count], apart)
+        self.rows = min(count, max(64, len(self.reference.held)))
         self.normalises = any(isinstance(m, Normalising) for net in self._generators().values() for m in net.modules())
         self.bounded: bool | None = None  # whether D ends in a sigmoid, as far as one can tell
         self.known = self._labelled()
@@ -52,6 +57,7 @@ class Poll:
     def take(self, feed: Feed) -> Seen:
         """Looks at everything there is to see; changes nothing."""
         seen, subject = Seen(), self.subject
+        self.taken += 1
         broken = first_broken(subject.networks)
         if broken is not None:
             seen.notes["broken"] = broken
@@ -112,7 +118,7 @@ class Poll:
 
     def _modes(self, seen: Seen, how: Generate) -> None:
         """What a generator with batch normalisation makes as it trains, beside what it makes in evaluation mode."""
-        if not self.normalises:
+        if not self.normalises or (self.taken - 1) % SELDOM:
             return
         evaluated, _ = self.subject.make(self.rows, NOISE, how)
         nets = self._generators().values()

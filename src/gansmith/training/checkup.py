@@ -16,8 +16,9 @@ from ..health.doctor import BUDGET, Doctor
 from ..health.finding import Finding
 from ..health.history import Reading
 from ..health.policy import Policy, Remedy
-from ..recipes.base import Context, Networks, Recipe, fold, sample, settle
+from ..recipes.base import SETTLING, Context, Networks, Recipe, fold, sample
 from ..schedule import at
+from ..spec import Spec
 from .journal import read
 from .monitors import Monitor, View
 
@@ -25,6 +26,8 @@ NUMBERS = 1 << 25  # of real examples that are looked at
 MOST, LEAST = 20_000, 256  # of them
 HELD = 512  # of those held out
 PART = 256
+LOOKED_AT = 256  # examples that are generated for each look
+PASSES = 4  # of 64 examples over which batch normalisation settles for it
 SETTLED = 500  # steps before which nothing but a mistake is treated: every run is poor in the beginning
 
 
@@ -103,11 +106,14 @@ class Checkup(Monitor):
             else:
                 now = len(self.doctor.history.readings) if self.doctor is not None else -1
                 if settled.get(kind) != now:  # `View.generator` would remember that it did, and the doctor undoes it
-                    settle(recipe, nets, spec)
+                    requests = (spec.request(SETTLING, start=i * SETTLING).to(view.device) for i in range(PASSES))
+                    recipe.settle(nets, requests, Context(seed=fold("settle"), device=view.device))
                     settled[kind] = now
                 parts = [sample(recipe, nets, part, seed=fold("checkup", seed)) for part in spec.request(n).split(PART)]
-            out, asked = torch.cat([p[entry] for p in parts]), spec.request(n).get("y")
+            out, asked = torch.cat([p[entry] for p in parts]), spec.request(n).get("y") if heeds else None
             return out if asked is None else (out, asked.to(out.device))
+
+        heeds = _heeds_labels(recipe, view.networks, spec)
 
         def critic(examples: Tensor, y: Tensor | None = None) -> Tensor:
             batch = Batch(x=examples) if y is None else Batch(x=examples, y=y)
@@ -137,6 +143,7 @@ class Checkup(Monitor):
             half_life={name: float(at(length, view.samples)) for name, length in recipe.ema.items()},
             budget=self.budget,
             every=self.every,
+            count=LOOKED_AT,
         )
 
     def _has_critic(self, view: View, some: Batch) -> bool:
@@ -235,6 +242,17 @@ def _as_it_trains(recipe: Recipe, nets: Networks, request: Batch, device: torch.
     """What a generator in training mode makes of the noise of `sample`."""
     ctx = Context(seed=fold(fold("checkup", 0), "sample"), row=int(request["index"][0]), device=device)
     return recipe.generate(nets, request.to(device), ctx)
+
+
+def _heeds_labels(recipe: Recipe, nets: Networks, spec: Spec) -> bool:
+    """Whether other labels make other examples of the same noise."""
+    request = spec.request(8)
+    if "y" not in request:
+        return False
+    y = request["y"]
+    other = (y + 1) % max(len(getattr(spec, "classes", ())), 2) if y.dim() == 1 else 1 - y
+    made = [sample(recipe, nets, r, seed=0)["x"] for r in (request, Batch(request | {"y": other}))]
+    return not torch.equal(*made)
 
 
 def _owners(view: View) -> dict[str, Optimizer]:
