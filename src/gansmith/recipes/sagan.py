@@ -19,6 +19,7 @@ from ..nn.attention import SelfAttention
 from ..nn.backbones.resnet import Projection, ResNetFeatures, ResNetGenerator, halvings, widths
 from ..nn.norm import ConditionalBatchNorm2d, PerClass
 from ..nn.sizes import picture_spec
+from ..schedule import Cosine
 from ..spec import Spec
 from .base import Context, Networks
 
@@ -89,7 +90,10 @@ def paper(spec: Spec) -> SAGAN:
 
 
 def small(spec: Spec) -> SAGAN:
-    """For two CPU cores and minutes, at a batch of 64: narrow, no block above 32 pixels (`patch`), an average of G."""
+    """For two CPU cores and minutes, at a batch of 64: narrow, no block above 32 pixels (`patch`), an average of G.
+
+    Rates are high at first, for there are few steps.
+    """
     size = picture_spec(spec, "sagan", SIZES).size
     return SAGAN(
         width=16,
@@ -100,6 +104,6 @@ def small(spec: Spec) -> SAGAN:
         plain=2,
         attend=min(size, 32) // 2,
         patch=max(size // 32, 1),
-        solver=Solver(lr=4e-4, d_lr=1e-3, beta2=0.9),
+        solver=Solver(lr=Cosine(2e-3, 4e-4, 100_000), d_lr=Cosine(4e-3, 1e-3, 100_000), beta2=0.9),
         half_life=5_000.0,
     )

@@ -20,7 +20,7 @@ from ..game import Game, Played, Solver
 from ..nn.backbones.resnet import Projection, ResNetFeatures, ResNetGenerator, halvings, widths
 from ..nn.norm import ConditionalBatchNorm2d, PerClass
 from ..nn.sizes import picture_spec
-from ..schedule import Linear
+from ..schedule import Cosine, Linear
 from ..spec import Spec
 from .base import Context, Networks
 
@@ -84,7 +84,7 @@ def paper(spec: Spec) -> SNGAN:
 def small(spec: Spec) -> SNGAN:
     """For two CPU cores and minutes, at a batch of 64: narrow, no block above 32 pixels (`patch`), an average of G.
 
-    One step of D for each of G, at twice its rate.
+    One step of D for each of G, at twice its rate; rates are high at first, for there are few steps.
     """
     size = picture_spec(spec, "sngan", SIZES).size
     return SNGAN(
@@ -94,6 +94,6 @@ def small(spec: Spec) -> SNGAN:
         d_widest=64,
         patch=max(size // 32, 1),
         game=Game(loss="hinge", spectral="D", together=True),
-        solver=Solver(lr=5e-4, d_lr=1e-3, beta2=0.9),
+        solver=Solver(lr=Cosine(2e-3, 5e-4, 100_000), d_lr=Cosine(4e-3, 1e-3, 100_000), beta2=0.9),
         half_life=5_000.0,
     )
