@@ -24,6 +24,7 @@ from .monitors import Monitor, View
 
 NUMBERS = 1 << 25  # of real examples that are looked at
 MOST, LEAST = 20_000, 256  # of them
+FEWEST = 8  # that a doctor wants
 HELD = 512  # of those held out
 PART = 256
 LOOKED_AT = 256  # examples that are generated for each look
@@ -63,8 +64,8 @@ class Checkup(Monitor):
 
     def start(self, view: View) -> None:
         """A resumed run knows its past from its log. Sharded networks are not watched, for all processes would have to
-        take part in every look."""
-        if not view.first or view.config.shard:
+        take part in every look; nor is a run on so few examples that nothing can be told from them."""
+        if not view.first or view.config.shard or len(view.source) < FEWEST:
             return
         if self.doctor is not None:
             self.doctor.close()
