@@ -45,7 +45,7 @@ REPEATS = Failure(
     "Many training examples are exact copies of each other, so the data are smaller than they look and these examples "
     "weigh more than others.",
     "Remove duplicates (`gansmith inspect` lists them), unless they are meant as weights.",
-    "Feng et al. 2021, arXiv:2104.02704",
+    "Feng et al. 2021, arXiv:2202.11765",
 )
 NOT_FINITE = Failure(
     "nonfinite_data",

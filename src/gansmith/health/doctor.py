@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from ..errors import ConfigError
 from .contract import check
 from .detectors import detect_all
-from .finding import Finding, causes
+from .finding import SEVERITIES, Finding, causes
 from .history import History, Reading
 from .poll import Poll
 from .signals.distribution import HELD
@@ -239,7 +239,9 @@ class Doctor:
         self.history.readings.append(reading)
         self._now = detect_all(self.history)
         for finding in self._now:
-            self._ever.setdefault(finding.name, finding)
+            known = self._ever.get(finding.name)
+            if known is None or SEVERITIES.index(finding.severity) > SEVERITIES.index(known.severity):
+                self._ever[finding.name] = finding
 
     def go_on(self, readings: Sequence[Reading], step: int, samples: int) -> None:
         """Takes up a run that was watched before: its readings, and where it is now."""

@@ -4,20 +4,20 @@
     divergence   -> calmer settings in place, with fresh optimizers: G is still diverse (cured 3 of 3)
     no diversity -> back to the last healthy checkpoint, other noise, calmer settings (3 of 3; in place 1 of 3)
     overfitting  -> augment what D sees; where that is done already, stop at the best average
-    plateau      -> stop
 
-An action that has not helped within its window is undone, and the next one is tried; after three the run stops.
+What is no more than a warning, such as a plateau, is told and not acted on: `--patience` ends a run that gets no
+better. Where an action has not helped within its window the next one is tried; after three the run ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from .finding import Finding
 
-Action: TypeAlias = Literal["stop", "calm", "return", "augment", "finish", "undo"]
+Action: TypeAlias = Literal["stop", "calm", "return", "augment", "finish"]
 
 ATTEMPTS = 3
 WINDOW = 0.15  # of a run of known length: how long an action has to show that it helps
@@ -28,7 +28,6 @@ CURES: dict[str, tuple[Action, ...]] = {
     "divergence": ("calm", "return"),
     "diversity": ("return",),
     "overfit": ("augment", "finish"),
-    "stop": ("finish",),
 }
 
 
@@ -39,7 +38,7 @@ class Remedy:
     Args:
         action: `stop` the run with an error; `calm`er settings in place; `return` to the newest checkpoint that is not
             younger than `onset`, with calmer settings; `augment` what D sees; `finish` the run as if it were as long as
-            asked, with the best weights kept; `undo` the last action.
+            asked, with the best weights kept.
         finding: why.
         attempt: number of this action, from 1.
     """
@@ -78,7 +77,7 @@ class Policy:
         for finding in findings:
             if self._standing[finding.name] < (1 if finding.severity == "bug" else POLLS):
                 continue
-            if finding.severity not in ("serious", "bug") and finding.failure.family != "stop":
+            if finding.severity not in ("serious", "bug"):
                 continue
             remedy = self._for(finding)
             if remedy is not None:
@@ -111,8 +110,3 @@ class Policy:
     def returned(self, samples: int) -> None:
         """The run is at another place than it was: the window counts from there."""
         self._since, self._readings, self._standing = samples, 0, {}
-
-
-def undone(remedy: Remedy) -> Remedy:
-    """The remedy that undoes another."""
-    return replace(remedy, action="undo")

@@ -81,6 +81,9 @@ class Poll:
             points = self.space(fed[0]) if bool(fed[0].isfinite().all()) else None
             if points is not None:
                 seen.counts["clusters/fed"] = tuple(self.reference.cluster_counts(points).tolist())
+                if self.known is not None and fed[1] is not None:
+                    found = conditions.recognise(points, *self.known)
+                    seen.values["feed/labels"] = conditions.agreement(found, fed[1].cpu())
         if subject.generate is None:
             return
         made, asked = subject.make(self.rows, NOISE, subject.generate)
