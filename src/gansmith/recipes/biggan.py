@@ -26,7 +26,7 @@ from ..nn.init import orthogonal
 from ..nn.labels import Label
 from ..nn.norm import ConditionalBatchNorm2d, PerClass
 from ..nn.sizes import picture_spec
-from ..schedule import Linear, Scheduled
+from ..schedule import Cosine, Linear, Scheduled
 from ..spec import ImageSpec, Spec
 from .base import Context, Networks
 
@@ -181,6 +181,6 @@ def small(spec: Spec) -> BigGAN:
         attend=min(size, 32) // 2,
         patch=max(size // 32, 1),
         game=Game(loss="hinge", spectral="both", together=True, orthogonal=1e-4),
-        solver=Solver(lr=4e-4, d_lr=1e-3),
+        solver=Solver(lr=Cosine(2e-3, 4e-4, 100_000), d_lr=Cosine(4e-3, 1e-3, 100_000)),
         half_life=5_000.0,
     )
