@@ -40,6 +40,14 @@ def test_each_mistake_is_named(x: Tensor, more: dict[str, object], name: str) ->
     assert found(x, **more) == [name]
 
 
+def test_colours_in_another_order_are_found() -> None:
+    generator = torch.Generator().manual_seed(0)
+    warm = torch.rand(200, 3, 8, 8, generator=generator) * torch.tensor([1.0, 0.6, 0.2]).view(3, 1, 1) * 2 - 1
+    assert found(warm[:100], held_out=warm[100:].flip(1)) == ["channel_order"]
+    assert found(warm[:100], held_out=warm[100:]) == []
+    assert found(pictures(channels=3), held_out=pictures(channels=3).flip(1)) == []
+
+
 def test_the_generators_own_range_is_found() -> None:
     G = nn.Sequential(nn.Linear(4, 64), nn.Tanh())
 

@@ -14,6 +14,7 @@ LOOKED_AT = 4_096  # training rows
 HALF = 0.55  # data that use no more than this share of G's range were scaled otherwise than G makes them
 SLACK = 1e-3
 REPEATED = 0.9  # share of distinct rows below which data repeat themselves
+SWAPPED_BY = 6.0  # standard errors between mean colours
 GREY = 1e-4  # mean difference of channels, as a share of the range, below which a picture is grey
 
 RANGE = Failure(
@@ -87,15 +88,25 @@ GREYS = Failure(
     "docs/health.md",
 )
 
+SWAPPED = Failure(
+    "channel_order",
+    "Training and held-out pictures have their colours in another order",
+    "bug",
+    "bug",
+    "Red and blue changed places in one of the two sets: generated pictures will have the wrong colours, or figures on "
+    "the held-out set will say so of right ones.",
+    "Read both in the same way; OpenCV reads blue, green, red: cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).",
+    "measured: docs/health.md",
+    explains=("memorisation", "overfitting_d", "overpowering_d", "mode_dropping", "plateau"),
+)
+
 
 def check(subject: Subject) -> list[Finding]:
     """All that is wrong with a subject before its first step."""
     x = subject.real[:LOOKED_AT]
-    return [
-        f
-        for looked in (_dtype(x), _finite(x), _constant(x), _labels(subject), _grey(x), _range(subject, x))
-        for f in looked
-    ]
+    swapped = _swapped(x, subject.held_out)
+    looks = (_dtype(x), _finite(x), _constant(x), _labels(subject), _grey(x), swapped, _range(subject, x))
+    return [finding for looked in looks for finding in looked]
 
 
 def _found(failure: Failure, signal: str, text: str, *suspects: str) -> Finding:
@@ -138,6 +149,18 @@ def _grey(x: Tensor) -> Iterator[Finding]:
         apart = float((x - x.mean(1, keepdim=True)).abs().mean())
         if span > 0 and apart < GREY * span:
             yield _found(GREYS, "data/grey", f"channels differ by {apart / span:.1e} of the range")
+
+
+def _swapped(x: Tensor, held: Tensor | None) -> Iterator[Finding]:
+    """The held-out pictures' mean colour is that of the training pictures read backwards, and not that itself."""
+    if held is None or x.dim() != 4 or x.shape[1] != 3 or held.shape[1] != 3:
+        return
+    ours, theirs = (side.float().mean((2, 3)) for side in (x, held[:LOOKED_AT]))
+    error = (ours.var(0) / len(ours) + theirs.var(0) / len(theirs)).sum().sqrt()
+    far, near = ((ours.mean(0) - mean).norm() for mean in (theirs.mean(0), theirs.mean(0).flip(0)))
+    if float(far) > SWAPPED_BY * float(error) and float(near) < float(far) / 4:
+        told = ["/".join(f"{v:.2f}" for v in side.mean(0).tolist()) for side in (ours, theirs)]
+        yield _found(SWAPPED, "data/colour", f"mean colour {told[0]} in training, {told[1]} held out")
 
 
 def _range(subject: Subject, x: Tensor) -> Iterator[Finding]:

@@ -140,7 +140,7 @@ class Poll:
         if subject.critic is None or fed is None:
             return
         held = None
-        if subject.held_out is not None:
+        if subject.held_out is not None and (fed[1] is None or subject.held_out_labels is not None):
             rows = subject.held_out[:HELD].to(fed[0].device)
             labels = subject.held_out_labels[:HELD].to(rows.device) if subject.held_out_labels is not None else None
             held = subject.judge(rows, labels)
