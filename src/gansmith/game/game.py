@@ -130,7 +130,7 @@ class Game:
     @property
     def signed(self) -> bool:
         """Whether the sign of D's logits says 'real'."""
-        return not self.pair.compares and self.loss != "wasserstein"
+        return self.pair.absolute
 
     @property
     def penalises(self) -> bool:
@@ -291,8 +291,7 @@ class Game:
         ctx.report("real_logit", real)
         ctx.report("fake_logit", fake)
         if self.augment.target is not None:
-            middle = 0.5 if self.loss == "least_squares" else 0.0
-            ctx.report("real_sign", (real - middle).sign())
+            ctx.report("real_sign", (real - self.pair.middle).sign())
 
     def _penalties(
         self,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..errors import ConfigError
+from ..losses.adversarial import is_absolute
 from .contract import check
 from .detectors import detect_all
 from .finding import SEVERITIES, Finding, causes
@@ -96,7 +97,7 @@ class Doctor:
         )
         facts = {
             "loss": loss,
-            "compares": loss in COMPARING,
+            "compares": not is_absolute(loss),
             "classes": tuple(classes),
             "bounds": bounds,
             "examples": examples or len(real),
@@ -296,6 +297,3 @@ class Doctor:
 
     def to_json(self) -> dict[str, Any]:
         return {"history": self.history.to_json(), "findings": [f.to_json() for f in self._ever.values()]}
-
-
-COMPARING = frozenset({"wasserstein", "relativistic", "relativistic_average"})

@@ -39,12 +39,17 @@ class Pair(NamedTuple):
         d_smooth: `d` with one-sided label smoothing, `(real_logits, fake_logits, s) -> (b,)`: real pictures are to be
             judged real with probability 1 - s (Salimans 2016, arXiv:1606.03498, section 3.4); None where the loss knows
             no probabilities.
+        absolute: whether a logit alone says how real its picture is; else only differences between logits do
+            (relativistic losses, and Wasserstein's, whose critic is free to drift).
+        middle: the logit halfway between real and generated, where it is `absolute`.
     """
 
     d: Callable[..., Tensor]
     g: Callable[..., Tensor]
     compares: bool = False
     d_smooth: Callable[..., Tensor] | None = None
+    absolute: bool = True
+    middle: float = 0.0
 
 
 def full(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
@@ -112,11 +117,11 @@ def _relativistic_average_g(fake: Logits, real: Logits) -> PerSample:
 
 minimax = Pair(_cross_entropy_d, _minimax_g, d_smooth=_smooth_cross_entropy_d)
 non_saturating = Pair(_cross_entropy_d, _non_saturating_g, d_smooth=_smooth_cross_entropy_d)
-least_squares = Pair(_least_squares_d, _least_squares_g)
+least_squares = Pair(_least_squares_d, _least_squares_g, middle=0.5)
 hinge = Pair(_hinge_d, _minus_g)
-wasserstein = Pair(_wasserstein_d, _minus_g)
-relativistic = Pair(_relativistic_d, _relativistic_g, compares=True)
-relativistic_average = Pair(_relativistic_average_d, _relativistic_average_g, compares=True)
+wasserstein = Pair(_wasserstein_d, _minus_g, absolute=False)
+relativistic = Pair(_relativistic_d, _relativistic_g, compares=True, absolute=False)
+relativistic_average = Pair(_relativistic_average_d, _relativistic_average_g, compares=True, absolute=False)
 
 PAIRS = {
     "minimax": minimax,
@@ -127,3 +132,8 @@ PAIRS = {
     "relativistic": relativistic,
     "relativistic_average": relativistic_average,
 }
+
+
+def is_absolute(name: str | None) -> bool:
+    """Whether a logit alone means something under the loss of that name; taken to be so of losses without one."""
+    return name not in PAIRS or PAIRS[name].absolute

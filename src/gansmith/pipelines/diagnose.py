@@ -16,6 +16,7 @@ from ..health.finding import Finding, causes
 from ..health.history import History, Reading
 from ..health.poll import Poll
 from ..health.subject import Subject
+from ..losses.adversarial import is_absolute
 from ..report import Record
 from ..report import read as read_run
 from ..training import folder
@@ -180,8 +181,7 @@ def _of_rows(rows: Sequence[Mapping[str, float | None]], where: str, loss: str |
         values = {signal: value for n, signal in known.items() if (value := row.get(n)) is not None}
         broken = {f"nonfinite/{s}": 1.0 for s, v in values.items() if not math.isfinite(v)}
         readings.append(Reading(place, place, values | broken))
-    comparing = loss in ("wasserstein", "relativistic", "relativistic_average")
-    return History(_thinned(readings), readings[-1].samples, {"loss": loss, "compares": comparing})
+    return History(_thinned(readings), readings[-1].samples, {"loss": loss, "compares": not is_absolute(loss)})
 
 
 def _signal(name: str) -> str | None:
