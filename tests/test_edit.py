@@ -22,6 +22,8 @@ from gansmith.spec import ImageSpec
 
 PLAIN = ImageSpec(size=16, channels=1)
 CLASSED = ImageSpec(size=16, channels=3, classes=("cat", "dog", "owl"), class_counts=(5, 5, 5))
+TOLD = ImageSpec(size=16, channels=1, attributes=("hat", "glasses"), combinations=("00", "10", "01"),
+                 combination_counts=(4, 2, 2))  # fmt: skip
 RECIPES = {
     "dcgan": dcgan.DCGAN(width=8, widest=8, latent=6, standing=0),
     "r3gan": r3gan.R3GAN(width=16, group=8, latent=6, blocks=1),
@@ -76,6 +78,34 @@ def test_classes_are_mixed_between_their_own_pictures(name: str) -> None:
         torch.testing.assert_close(found.tensor[at : at + 1], wanted, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(found.tensor[1], found.tensor[0])
     assert not torch.allclose(found.tensor[1], found.tensor[2])
+
+
+@pytest.mark.parametrize("name", ["r3gan", "stylegan2"])
+def test_attributes_hold_for_all_pictures_and_are_mixed(name: str) -> None:
+    make = made(name, TOLD)
+    editor, hat, glasses = Editor(make), {"hat": 1, "glasses": 0}, {"hat": 0, "glasses": 1}
+    wanted = {seed: make(1, seed=seed, where=hat).tensor for seed in (3, 5)}
+    found = editor.interpolate([3, 5], frames=2, where=hat).tensor
+    torch.testing.assert_close(found[[0, 2]], torch.cat(list(wanted.values())), rtol=1e-4, atol=1e-4)
+    moved = editor.move([3, 5], editor.directions("sefa", 1), frames=3, where=hat).tensor
+    torch.testing.assert_close(moved[[1, 4]], torch.cat(list(wanted.values())), rtol=1e-4, atol=1e-4)
+    mixed = editor.classes([glasses, hat], frames=2, seed=3).tensor
+    torch.testing.assert_close(mixed[2:], wanted[3], rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(mixed[0], mixed[1])
+    with pytest.raises(DataError, match="no attribute 'hart'"):
+        editor.interpolate([3, 5], where={"hart": 1})
+
+
+def test_mixing_and_inversion_heed_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = made("stylegan2", TOLD)
+    editor, hat = Editor(make), {"hat": 1, "glasses": 0}
+    grid = editor.mix([1], [3], where=hat).tensor
+    torch.testing.assert_close(grid[1:2], make(1, seed=3, where=hat).tensor, rtol=1e-4, atol=1e-4)
+    asked: list[Any] = []
+    draw = editor.space.styles
+    monkeypatch.setattr(editor.space, "styles", lambda z, y: asked.append(y) or draw(z, y))
+    editor.invert(make(1, seed=3)[0], steps=1, where=hat)
+    assert torch.equal(asked[0].unique(dim=0), torch.tensor([[1, 0]]))
 
 
 def test_classes_that_are_not_there() -> None:

@@ -39,8 +39,9 @@ def test_from_a_table_of_attributes_to_a_captioned_grid(cli: Cli, faces: Path, t
     told = cli("generate", "runs/faces", "-n", "1", "--where", "smiling=1", "--where", "glasses=1", "--out", "both")
     assert "no training picture has just these attributes" in told.err
     cli("generate", "runs/faces", "--where", "smilling=1").refused("no attribute 'smilling'", "Did you mean 'smiling'?")
-    cli("generate", "runs/faces", "--where", "smiling=yes").refused("--where NAME=1 or NAME=0", "smiling=yes")
+    cli("generate", "runs/faces", "--where", "smiling=yes").refused("NAME=1 or NAME=0", "smiling=yes")
     cli("generate", "runs/faces", "--label", "smiling").refused("ask by attributes: smiling, glasses")
+    asked_while_editing(cli, tmp_path)
     few = tmp_path / "few"
     few.mkdir()
     for i in range(6):
@@ -51,8 +52,37 @@ def test_from_a_table_of_attributes_to_a_captioned_grid(cli: Cli, faces: Path, t
     assert told.code == 0, told
 
 
+def asked_while_editing(cli: Cli, out: Path) -> None:
+    told = cli("generate", "runs/faces", "-n", "1", "--seed", "5", "--where", "smiling=1,glasses=0", "--out", "five")
+    assert told.code == 0, told
+    told = cli("edit", "interpolate", "runs/faces", "5,6", "--frames", "2", "--where", "smiling=1,glasses=0",
+               "--out", "walk.png")  # fmt: skip
+    assert told.code == 0, told
+    assert "warning" not in told.err
+    told = cli("edit", "classes", "runs/faces", "glasses=0,smiling=0", "smiling=1,glasses=0", "--seed", "5",
+               "--frames", "2", "--out", "smile.png")  # fmt: skip
+    assert told.code == 0, told
+    one = picture(next((out / "five").iterdir()))
+    walk, smile = (picture(out / name) for name in ("walk.png", "smile.png"))
+    assert np.abs(walk[:16, :16] - one).max() <= 1
+    assert np.abs(smile[16:, :16] - one).max() <= 1, "the last, below two others"
+    told = cli(
+        "edit", "directions", "runs/faces", "1", "--where", "smiling=1", "--where", "glasses=1", "--out", "d.png"
+    )
+    assert "no training picture has just these attributes" in told.err
+    cli("edit", "interpolate", "runs/faces", "1,2", "--where", "hat=1", "--out", "x.png").refused("no attribute 'hat'")
+    cli("edit", "classes", "runs/faces", "smiling", "glasses", "--out", "x.png").refused("NAME=1 or NAME=0")
+
+
+def picture(path: Path) -> np.ndarray:
+    with Image.open(path) as opened:
+        return np.asarray(opened).astype(int)
+
+
 def test_where_for_a_run_of_classes(cli: Cli, run: Path) -> None:
     cli("generate", run, "--where", "smiling=1").refused("knows no attributes; leave out: smiling")
+    told = cli("edit", "interpolate", run, "1,2", "--where", "smiling=1", "--out", "walk.png")
+    told.refused("knows no attributes; leave out: smiling")
 
 
 def test_adapting_without_a_run(cli: Cli, photos: Path) -> None:

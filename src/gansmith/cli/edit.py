@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import COUNT, debug, from_file, truncated
-from .show import say
+from .options import COUNT, attributes, debug, from_file, truncated, where
+from .show import say, unknown_together
 
 if TYPE_CHECKING:
     from ..pipelines.edit import Editor
@@ -66,13 +67,14 @@ def command() -> None:
 @click.argument("seeds", type=SEEDS)
 @click.option("--frames", type=COUNT, default=8, show_default=True, help="From one seed to the next.")
 @LABEL
+@where
 @truncated
 @OUT
 @from_file
 @debug
 def interpolate(run: Path, seeds: list[int], frames: int, recipe: str | None, out: Path, **settings: Any) -> None:
     """From the picture of one seed to the next, as a strip or a moving picture."""
-    found = editor(run, recipe).interpolate(seeds, frames, loop=out.suffix in MOVING, **settings)
+    found = editor(run, recipe, settings).interpolate(seeds, frames, loop=out.suffix in MOVING, **settings)
     write(found, out, columns=frames)
 
 
@@ -86,8 +88,10 @@ def interpolate(run: Path, seeds: list[int], frames: int, recipe: str | None, ou
 @from_file
 @debug
 def classes(run: Path, labels: tuple[str, ...], frames: int, recipe: str | None, out: Path, **settings: Any) -> None:
-    """One latent under one class after another."""
-    write(editor(run, recipe).classes(labels, frames, **settings), out, columns=frames)
+    """One latent under one class after another; of pictures with attributes LABELS are such as smiling=1,glasses=0."""
+    made = editor(run, recipe, settings)
+    asked = [attributes([label]) for label in labels] if made.space.spec.attributes else labels
+    write(made.classes(asked, frames, **settings), out, columns=frames)
 
 
 @command.command("mix")
@@ -96,13 +100,14 @@ def classes(run: Path, labels: tuple[str, ...], frames: int, recipe: str | None,
 @click.argument("columns", type=SEEDS)
 @LAYERS
 @LABEL
+@where
 @truncated
 @OUT
 @from_file
 @debug
 def mix(run: Path, rows: list[int], columns: list[int], recipe: str | None, out: Path, **settings: Any) -> None:
     """A grid: each picture of a row with some styles of a column's."""
-    write(editor(run, recipe).mix(rows, columns, **settings), out, columns=len(columns) + 1)
+    write(editor(run, recipe, settings).mix(rows, columns, **settings), out, columns=len(columns) + 1)
 
 
 @command.command("invert")
@@ -113,12 +118,13 @@ def mix(run: Path, rows: list[int], columns: list[int], recipe: str | None, out:
 )
 @click.option("--steps", type=COUNT, default=300, show_default=True)
 @LABEL
+@where
 @OUT
 @from_file
 @debug
 def invert(run: Path, picture: Path, recipe: str | None, out: Path, **settings: Any) -> None:
     """The picture that the generator can make nearest to PICTURE, beside it."""
-    found = editor(run, recipe).invert(picture, **settings)
+    found = editor(run, recipe, settings).invert(picture, **settings)
     write(found.samples, out, columns=2)
     say(f"pixels differ by {found.error:.3f} of a range of 2 (root mean square); made small by: {found.loss}")
 
@@ -132,6 +138,7 @@ def invert(run: Path, picture: Path, recipe: str | None, out: Path, **settings: 
 @click.option("--frames", type=COUNT, default=7, show_default=True, help="Pictures of each seed.")
 @LAYERS
 @LABEL
+@where
 @truncated
 @OUT
 @from_file
@@ -149,16 +156,19 @@ def directions(
     **settings: Any,
 ) -> None:
     """Each seed moved along a direction that changes pictures much; a row for each seed."""
-    made = editor(run, recipe)
+    made = editor(run, recipe, settings)
     found = made.directions(method, number + 1, layers=layers)
     write(made.move(seeds, found, number, reach=reach, frames=frames, **settings), out, columns=frames)
 
 
-def editor(run: Path, recipe: str | None) -> Editor:
+def editor(run: Path, recipe: str | None, settings: Mapping[str, Any]) -> Editor:
+    """The editor of a run; warns of attributes among `settings` that no training picture has together."""
     from ..pipelines.edit import Editor
     from ..pipelines.generate import load
 
-    return Editor(load(run, recipe))
+    made = Editor(load(run, recipe))
+    unknown_together(made.space.spec, settings.get("where"))
+    return made
 
 
 def write(samples: Samples, out: Path, columns: int) -> None:

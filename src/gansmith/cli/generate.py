@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import COUNT, debug, from_file, truncated
-from .show import say, warn, warned
+from .options import COUNT, attributes, debug, from_file, truncated
+from .show import say, unknown_together, warn, warned
 
 if TYPE_CHECKING:
     from ..tabular.schema import Schema
@@ -75,7 +75,6 @@ def pictures(
     recipe: str | None,
 ) -> None:
     from ..pipelines.generate import load, write
-    from ..spec import ImageSpec
 
     make = load(run, recipe)
     for problem in make.problems:
@@ -84,26 +83,10 @@ def pictures(
         say(f"packed the generator into {make.save(export)}")
         return
     where = attributes(wheres)
-    if where and isinstance(make.spec, ImageSpec) and make.spec.attributes and not make.spec.occurs(where):
-        warn("no training picture has just these attributes; the generator may not know what they look like together")
+    unknown_together(make.spec, where)
     wish: dict[str, Any] = {"label": label, "truncation": truncation, "where": where}
     written = write(make, number, out, seed=seed, **wish, grid=grid, overwrite=overwrite)
     say(f"wrote {number} files to {out}" + (f" and {written}" if written else ""))
-
-
-def attributes(wheres: tuple[str, ...]) -> dict[str, int]:
-    """`("smiling=1,glasses=0",)` as {"smiling": 1, "glasses": 0}.
-
-    Raises:
-        click.UsageError: anything else.
-    """
-    found = {}
-    for text in (part for where in wheres for part in where.split(",")):
-        name, equals, value = text.rpartition("=")
-        if not equals or not name.strip() or value.strip() not in ("0", "1"):
-            raise click.UsageError(f"wanted --where NAME=1 or NAME=0 of an attribute, several with commas, not: {text}")
-        found[name.strip()] = int(value)
-    return found
 
 
 def rows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -101,6 +101,32 @@ def from_file(command: F) -> F:
         metavar="FILE.py:NAME",
         help="The file of the run's recipe, if it is your own (code is never saved).",
     )(command)
+
+
+def attributes(texts: Sequence[str]) -> dict[str, int]:
+    """`("smiling=1,glasses=0",)` as {"smiling": 1, "glasses": 0}.
+
+    Raises:
+        click.UsageError: anything else.
+    """
+    found = {}
+    for text in (part for given in texts for part in given.split(",")):
+        name, equals, value = text.rpartition("=")
+        if not equals or not name.strip() or value.strip() not in ("0", "1"):
+            raise click.UsageError(f"wanted NAME=1 or NAME=0 of an attribute, several with commas, not: {text}")
+        found[name.strip()] = int(value)
+    return found
+
+
+def where(command: F) -> F:
+    """`--where smiling=1,glasses=0`, of pictures alone: None, or what `attributes` makes of it."""
+
+    def parsed(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, int] | None:
+        return attributes(given) or None
+
+    told = "Of all pictures: an attribute, 0 or 1; several with commas."
+    option = click.option("--where", multiple=True, metavar="NAME=0|1", callback=parsed, help=told)
+    return option(command)
 
 
 def overrides(texts: tuple[str, ...], options: list[str]) -> dict[str, str]:

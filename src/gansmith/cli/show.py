@@ -6,7 +6,7 @@ import logging
 import shutil
 import textwrap
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ import click
 from ..pipelines.processes import first_process
 
 if TYPE_CHECKING:
+    from ..spec import Spec
     from ..tabular.schema import Schema
 
 WIDEST = 120
@@ -37,6 +38,14 @@ def warn(text: str) -> None:
     """A line on stderr, from the first process alone."""
     if first_process():
         click.echo(f"warning: {text}", err=True)
+
+
+def unknown_together(spec: Spec, where: Mapping[str, int] | None) -> None:
+    """Warns of attributes that no training picture has together, where pictures have attributes."""
+    from ..spec import ImageSpec
+
+    if where and isinstance(spec, ImageSpec) and spec.attributes and not spec.occurs(where):
+        warn("no training picture has just these attributes; the generator may not know what they look like together")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ...batch import Batch
 from ...errors import UserError
-from ..generate import Generator, Samples
+from ..generate import Generator, Samples, Where
 from ..truncation import Truncation
 from .directions import Directions, ganspace, sefa
 from .invert import Inverted, invert
@@ -45,6 +45,7 @@ class Editor:
         frames: int = 8,
         *,
         label: str | None = None,
+        where: Where | None = None,
         truncation: Truncation | None = None,
         loop: bool = False,
     ) -> Samples:
@@ -55,6 +56,7 @@ class Editor:
 
         Args:
             label: of all pictures.
+            where: attributes of all pictures, as `make` takes them.
             truncation: of styles; below 1, likelier and less varied; a number, or one for each class.
             loop: whether to return to the first seed, so that a film has no seam.
 
@@ -65,29 +67,30 @@ class Editor:
             raise UserError(f"interpolation goes between at least two seeds; came: {len(seeds)}")
         stops = [*seeds, seeds[0]] if loop else list(seeds)
         z = self.space.latents(stops)
-        y = self._same_label(len(stops), label)
+        y = self._same_label(len(stops), label, where)
         if self.space.styled:
             ws = self.space.styles(z, y, truncation)
             return self.space.of_styles(_between(ws, frames, straight, loop))
         self._refuse(truncation)
         path = _between(z, frames, slerp if self.space.normal else straight, loop)
-        return self.space.pictures(path, self._same_label(len(path), label))
+        return self.space.pictures(path, self._same_label(len(path), label, where))
 
     def classes(
-        self, labels: Sequence[str], frames: int = 8, *, seed: int = 0, truncation: Truncation | None = None
+        self, labels: Sequence[str | Where], frames: int = 8, *, seed: int = 0, truncation: Truncation | None = None
     ) -> Samples:
         """One latent under one class after another, the classes' embeddings mixed in between.
 
         Args:
+            labels: names of classes; of pictures with attributes, which they are to have: `{"smiling": 1}`.
             truncation: of styles, each class's towards its own mean; see `interpolate`.
 
         Raises:
             UserError: fewer than two classes, or a recipe whose G has no embedding of classes.
-            DataError: an unknown class.
+            DataError: an unknown class or attribute.
         """
         if len(labels) < 2:
             raise UserError(f"class interpolation goes between at least two classes; came: {len(labels)}")
-        numbers = torch.tensor([self.space.class_number(label) for label in labels], device=self.space.device)
+        numbers = torch.cat([self.space.one_label(label) for label in labels])
         steps = torch.arange((len(labels) - 1) * frames + 1, device=self.space.device)
         first = (steps // frames).clamp(max=len(labels) - 2)
         share = (steps - first * frames) / frames
@@ -112,6 +115,7 @@ class Editor:
         *,
         layers: tuple[int, int] | None = None,
         label: str | None = None,
+        where: Where | None = None,
         truncation: Truncation | None = None,
     ) -> Samples:
         """A grid of len(rows) + 1 by len(columns) + 1 pictures: each of a row with some styles of a column's.
@@ -120,13 +124,14 @@ class Editor:
 
         Args:
             layers: first and last (exclusive) layer that take the column's style; the coarse third by default.
+            label, where: see `interpolate`.
 
         Raises:
             UserError: a generator without styles, or layers that are not there.
         """
         self.space.need_styles("style mixing")
         ws = {
-            name: self.space.styles(self.space.latents(seeds), self._same_label(len(seeds), label), truncation)
+            name: self.space.styles(self.space.latents(seeds), self._same_label(len(seeds), label, where), truncation)
             for name, seeds in (("rows", rows), ("columns", columns))
         }
         count = ws["rows"].shape[1]
@@ -143,10 +148,16 @@ class Editor:
         return Samples(Batch(x=torch.cat(x)), self.space.spec)
 
     def invert(
-        self, picture: Image.Image | Path | str, *, into: str = "w+", steps: int = 300, label: str | None = None
+        self,
+        picture: Image.Image | Path | str,
+        *,
+        into: str = "w+",
+        steps: int = 300,
+        label: str | None = None,
+        where: Where | None = None,
     ) -> Inverted:
         """The style whose picture is nearest to a given one; see `invert.invert`."""
-        return invert(self.space, picture, into=into, steps=steps, label=label)
+        return invert(self.space, picture, into=into, steps=steps, label=label, where=where)
 
     def directions(self, method: str = "sefa", count: int = 5, *, layers: tuple[int, int] | None = None) -> Directions:
         """The latent directions that change pictures most: `sefa` of the weights, `ganspace` of drawn latents.
@@ -167,11 +178,13 @@ class Editor:
         reach: float = 3.0,
         frames: int = 7,
         label: str | None = None,
+        where: Where | None = None,
         truncation: Truncation | None = None,
     ) -> Samples:
         """Pictures of each seed moved along one direction, from -reach to reach; a row for each seed.
 
         Args:
+            label, where: see `interpolate`.
             truncation: of styles, before they are moved; see `interpolate`.
 
         Raises:
@@ -179,22 +192,22 @@ class Editor:
         """
         way = directions.vector(number)
         by = torch.linspace(-reach, reach, frames, device=self.space.device)
-        z, y = self.space.latents(seeds), self._same_label(len(seeds), label)
+        z, y = self.space.latents(seeds), self._same_label(len(seeds), label, where)
         if not self.space.styled:
             self._refuse(truncation)
             moved = z[:, None] + by[None, :, None] * way
-            return self.space.pictures(moved.flatten(0, 1), None if y is None else y.repeat_interleave(frames))
+            return self.space.pictures(moved.flatten(0, 1), None if y is None else y.repeat_interleave(frames, 0))
         low, high = directions.layers
         ws = self.space.styles(z, y, truncation)[:, None].repeat(1, frames, 1, 1)
         ws[:, :, low:high] += by[None, :, None, None] * way
         return self.space.of_styles(ws.flatten(0, 1))
 
-    def _same_label(self, n: int, label: str | None) -> Tensor | None:
+    def _same_label(self, n: int, label: str | None, where: Where | None) -> Tensor | None:
         """Class numbers: of `label`, else the first class throughout, so that classes do not jump from step to step;
-        of attributes, the first combination."""
+        of attributes, the first combination of those that fit `where`."""
         if label is None and self.space.spec.classes:
             label = self.space.spec.classes[0]
-        y = self.space.labels(n, label)
+        y = self.space.labels(n, label, where)
         return y if y is None or y.ndim == 1 else y[:1].expand_as(y)
 
     def _refuse(self, truncation: Truncation | None) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from ...batch import Batch
 from ...errors import DataError, UserError
 from ...nn.features.lpips import LPIPS
-from ..generate import Samples
+from ..generate import Samples, Where
 from .space import Space
 
 RATE, RAMP_UP, RAMP_DOWN = 0.1, 0.05, 0.25  # of Adam; shares of the steps (StyleGAN2, appendix D)
@@ -43,7 +43,13 @@ class Inverted:
 
 
 def invert(
-    space: Space, picture: Image.Image | Path | str, *, into: str = "w+", steps: int = 300, label: str | None = None
+    space: Space,
+    picture: Image.Image | Path | str,
+    *,
+    into: str = "w+",
+    steps: int = 300,
+    label: str | None = None,
+    where: Where | None = None,
 ) -> Inverted:
     """Descends on the distance between the picture of a style and the wanted one, from the mean style (StyleGAN2,
     arXiv:1912.04958, appendix D; W+ as Abdal 2019, arXiv:1904.03189).
@@ -55,7 +61,7 @@ def invert(
         picture: a PIL picture or a file; cut to a square about its middle and resized.
         into: `w`, one style for all layers, which stays editable, or `w+`, one for each, which comes nearer.
         steps: of Adam.
-        label: the class whose mean it begins with.
+        label, where: the class, or the attributes, whose mean it begins with.
 
     Raises:
         UserError: a generator without styles, or an unknown `into`.
@@ -64,7 +70,7 @@ def invert(
     space.need_styles("inversion")
     if into not in INTO:
         raise UserError(f"a picture is inverted into {' or '.join(INTO)}, not: {into}")
-    target, start = _opened(picture, space).to(space.device), _mean_style(space, label)
+    target, start = _opened(picture, space).to(space.device), _mean_style(space, label, where)
     free = (start[:, :1] if into == "w" else start).clone().requires_grad_()
     distance, name = _distance(space.device)
     optimizer = torch.optim.Adam([free], lr=RATE)
@@ -83,9 +89,9 @@ def invert(
     return Inverted(ws.cpu(), Samples(Batch(x=torch.cat((target.cpu(), x))), space.spec), error, name)
 
 
-def _mean_style(space: Space, label: str | None) -> Tensor:
+def _mean_style(space: Space, label: str | None, where: Where | None) -> Tensor:
     z = space.draws(MEAN_OF, seed=0)
-    return space.styles(z, space.labels(len(z), label)).mean(0, keepdim=True)
+    return space.styles(z, space.labels(len(z), label, where)).mean(0, keepdim=True)
 
 
 def _ramp(done: float) -> float:

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from ...batch import Batch
 from ...errors import DataError, UserError
+from ...nn.labels import looked_up
 from ...recipes.base import fold, wished
 from ...spec import ImageSpec
-from ..generate import Generator, Samples
+from ..generate import Generator, Samples, Where
 from ..latents import Given
 from ..truncation import Truncation, strengths
 
@@ -81,18 +82,18 @@ class Space:
         random = torch.Generator(self.device).manual_seed(fold(seed, "draws"))
         return self._draw(n, *self.shape, generator=random, device=self.device).flatten(1)
 
-    def labels(self, n: int, label: str | None) -> Tensor | None:
-        """Class numbers (n,): of `label`, or those that `make(n)` would take.
+    def labels(self, n: int, label: str | None, where: Where | None = None) -> Tensor | None:
+        """Class numbers (n,) or attributes (n, a): of `label` or `where`, or those that `make(n)` would take.
 
         Raises:
-            DataError: no such class.
+            DataError: no such class or attribute.
         """
-        y = self.spec.request(n, label=label).get("y")
+        y = self.spec.request(n, label=label, where=where).get("y")
         return None if y is None else y.to(self.device)
 
     @torch.no_grad()
     def pictures(self, z: Tensor, y: Tensor | None = None) -> Samples:
-        """Pictures of latents (n, latent) and class numbers (n,)."""
+        """Pictures of latents (n, latent) and class numbers (n,), or attributes (n, a)."""
         parts = [self._made(self._context(0, part), len(part), own) for part, own in _parts(z, y)]
         return self._samples(torch.cat(parts))
 
@@ -130,15 +131,16 @@ class Space:
     def _context(self, seed: int, latent: Tensor | None = None) -> Given:
         return Given(seed=fold(seed, "sample"), device=self.device, latent=latent)
 
-    def class_number(self, label: str) -> int:
-        """
+    def one_label(self, asked: str | Where) -> Tensor:
+        """The number of a class, (1,), or attributes, (1, a), of which those that are not named come as they do first.
+
         Raises:
-            DataError: no such class; the message names the nearest.
+            DataError: no such class or attribute; the message names the nearest.
         """
-        y = self.spec.request(1, label=label).get("y")
+        y = self.labels(1, asked) if isinstance(asked, str) else self.labels(1, None, asked)
         if y is None:
-            raise DataError(f"this model knows no classes; leave the label out: {label}")
-        return int(y[0])
+            raise DataError(f"this model knows no classes; leave the label out: {asked}")
+        return y
 
 
 def _parts(z: Tensor, y: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
@@ -148,13 +150,13 @@ def _parts(z: Tensor, y: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]
 
 @contextmanager
 def blended(network: nn.Module, a: Tensor, b: Tensor, share: Tensor) -> Iterator[None]:
-    """Within, every embedding of a class in `network` is that of `a`, moved by `share` (n,) towards that of `b`."""
+    """Within, every embedding of a label in `network` is that of `a`, moved by `share` (n,) towards that of `b`."""
 
     def blend(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
         weight = module.weight
         assert isinstance(weight, Tensor)
         t = share.view(-1, *[1] * (out.ndim - 1)).to(out)
-        return torch.lerp(weight[a], weight[b], t)
+        return torch.lerp(looked_up(a, weight), looked_up(b, weight), t)
 
     hooks = [m.register_forward_hook(blend) for m in network.modules() if isinstance(m, nn.Embedding)]
     try:
