@@ -12,14 +12,16 @@ from typing import Any, TypeAlias
 
 import torch
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, MissingExtra
 from ..metrics import registry
 from ..metrics.base import Extractor, Figure, MeasuredBy, Metric, Working, which_is_better
 from ..metrics.compare import Comparison
 from ..metrics.compare import compare as compare_pictures
+from ..metrics.doubts import flattered
 from ..metrics.extractors import choose_extractor, load_extractor
 from ..metrics.judge import Hear, judge, lines
 from ..metrics.probes import Probe
+from ..nn.features.maps import LooksThrough
 from ..recipes.base import Recipe
 from .asked import ALL, COMPARED, METRICS, PROBES, Settings, fitting, heads, named, refuse_without_classes, whole
 from .case import Case, open_case, unseen
@@ -110,7 +112,8 @@ def evaluate(
         looks.append(Closely(case, chosen))
         figures += judging.figures(chosen, looks[-1].hear, first=len(looks) == 1)
         whys.append(why)
-    remarks = tuple(dict.fromkeys([*case.remarks, *_second_opinion(case, given)]))
+    case.remarks += _flattered(case, [look.extractor for look in looks])
+    remarks = tuple(dict.fromkeys(case.remarks))
     written = keep(case, figures, remarks, looks[0]) if case.settings else None
     remarks = tuple(dict.fromkeys([*remarks, *case.remarks]))  # the report may have added to them
     return Evaluation(tuple(figures), "; ".join(dict.fromkeys(whys)), remarks, written)
@@ -161,6 +164,8 @@ def compare(
             f"A {in_words(first.spec)}, B {in_words(second.spec)}"
         )
     chosen, why = _extractor(extractor, first)
+    for case in (first, second):
+        case.remarks += _flattered(case, [chosen])
     remarks, real = _of_both(first, second), first.real
     told = any(map(registry.takes_labels, asked)) and first.real.classes == second.real.classes
     real = Pictures(real.source, real.rows, real.classes if told else ())
@@ -196,11 +201,15 @@ def _numbers(n: Any, seed: Any, size: Any) -> tuple[int, int, int | None]:
     return whole(n, "n"), whole(seed, "seed", None), size if size is None else whole(size, "size")
 
 
-def _second_opinion(case: Case, given: Sequence[Any]) -> list[str]:
-    """Where D saw with a network trained on ImageNet, Inception's figures flatter it (arXiv:2203.06026)."""
-    if case.make is not None and getattr(case.make.recipe, "sees_imagenet", False) and len(given) < 2:
-        return ["its discriminator looks through a network trained on ImageNet, which flatters FID; add an extractor"]
-    return []
+def _flattered(case: Case, extractors: Sequence[Extractor]) -> list[str]:
+    """Which of the extractors flatter a model whose D looked through a network; see `flattered`."""
+    recipe: object = None if case.make is None else case.make.recipe
+    if not isinstance(recipe, LooksThrough):
+        return []
+    try:
+        return flattered(recipe.looker(), extractors)
+    except (DataError, MissingExtra):  # a network that is not here is none of those that judge
+        return []
 
 
 def _extractor(wanted: Wanted | None, case: Case) -> tuple[Extractor, str]:

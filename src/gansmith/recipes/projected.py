@@ -5,7 +5,7 @@
 
 P_l are a trained network's features at four scales l, mixed across channels and scales by fixed random filters; D_l are
 small judges. G is FastGAN's without noise (arXiv:2101.04775). Here the D_l count by their means rather than their sums.
-A network trained on ImageNet makes a D that flatters figures of Inception's features: add another extractor to these.
+Figures by the network that D looked through flatter G; one of ImageNet flatters Inception's: judge by another, too.
 """
 
 from __future__ import annotations

@@ -36,6 +36,19 @@ class GivesMaps(Protocol):
         ...
 
 
+@runtime_checkable
+class LooksThrough(Protocol):
+    """A recipe whose D looks through an extractor, so that its figures flatter what was trained so."""
+
+    def looker(self) -> GivesMaps:
+        """The extractor.
+
+        Raises:
+            ConfigError, DataError, MissingExtra: there is none, or it is not on this machine.
+        """
+        ...
+
+
 def fitted(x: Tensor, side: int) -> Tensor:
     """Pictures of `side` pixels (bilinear, antialiased when shrunk), differentiable."""
     if x.shape[-2:] == (side, side):
