@@ -17,7 +17,7 @@ from gansmith.errors import ConfigError
 from gansmith.game import Augment, Game, Judged, Solver, structure, terms
 from gansmith.losses.adversarial import PAIRS
 from gansmith.nn.minibatch import MinibatchDiscrimination, MinibatchStd
-from gansmith.recipes import dcgan, gan
+from gansmith.recipes import dcgan, gan, progan
 from gansmith.recipes.base import Context, Networks
 from gansmith.schedule import Exponential, Linear
 from gansmith.spec import ImageSpec
@@ -293,6 +293,13 @@ def test_apa_shows_generated_pictures_as_real_ones() -> None:
 def test_settings_that_contradict_each_other_are_refused(game: Game, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         game.prepare(duo()[1])
+
+
+def test_a_d_of_the_recipes_own_that_compares_pictures_never_sees_both_kinds_together() -> None:
+    together = Game(together=True)
+    with pytest.raises(ConfigError, match="group=1"):
+        progan.ProGAN(width=8, game=together).networks(SPEC)
+    progan.ProGAN(width=8, group=1, game=together).networks(SPEC)
 
 
 def test_a_d_without_head_is_refused() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gansmith.game import Game
-from gansmith.game.gamma import game_of, gamma_of, left_to_rule, rule, settled, with_gamma
-from gansmith.recipes import ctgan, dcgan, lapgan, r3gan, stylegan2
+from gansmith.game.gamma import by_area, game_of, gamma_of, left_to_rule, rule, settled, with_gamma
+from gansmith.recipes import ctgan, dcgan, lapgan, r3gan, stylegan2, stylegan3
 from gansmith.schedule import Cosine, Exponential, Linear, at, scaled
 from gansmith.spec import ImageSpec
 
@@ -17,7 +17,13 @@ RELATIVISTIC = Game(loss="relativistic", r1=1.0, r2=1.0)
 def test_the_rule_is_that_of_stylegan2_ada() -> None:
     assert rule(Game(), 1024, 32) == pytest.approx(6.5536)
     assert rule(Game(), 256, 64) == pytest.approx(0.2048)
-    assert rule(Game(loss="hinge"), 256, 64) == pytest.approx(stylegan2.gamma_for(256, 64))
+    assert rule(Game(loss="hinge"), 256, 64) == by_area(256, 64)
+    assert stylegan2.paper(ImageSpec(size=256)).game.r1 == rule(Game(), 256, 32)
+
+
+def test_stylegan3_has_the_same_rule_through_what_it_published() -> None:
+    assert stylegan3.paper(ImageSpec(size=512)).game.r1 == pytest.approx(8.2)
+    assert stylegan3.paper(ImageSpec(size=256)).game.r1 == pytest.approx(8.2 / 4)
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,11 @@ class Game:
         if self.class_weights != "none":
             terms.prepare_weights(nets.D, spec, 1.0 if self.class_weights == "inverse" else 0.5)
         nets["D"] = structure.with_minibatch(nets.D, self.minibatch)
+        if self.together and structure.compares(nets.D):
+            raise ConfigError(
+                "D compares the pictures of a batch, and would compare real with generated ones: leave out "
+                "game.together, or that layer (game.minibatch=none; group=1 where the recipe has groups)"
+            )
         if self.dropout:
             structure.with_dropout(nets.D, self.dropout)
         for name, asked in (("D", self.spectral != "none"), ("G", self.spectral == "both")):
@@ -178,8 +183,6 @@ class Game:
             )
         if self.unrolled and self.augment.target is not None:
             raise ConfigError("game.unrolled needs augmentation of a scheduled strength: leave out game.augment.target")
-        if self.together and self.minibatch != "none":
-            raise ConfigError("a layer across the batch would mix real and generated pictures: leave out game.together")
 
     def phases(self, players: Players) -> dict[str, Phase]:
         """D's step, penalties in a step of their own where so asked, G's step."""

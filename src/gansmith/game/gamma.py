@@ -14,23 +14,37 @@ from ..recipes.base import Recipe
 from ..schedule import at, scaled
 from ..spec import ImageSpec, Spec
 from .game import Game
+from .views import Augment
 
 R = TypeVar("R", bound=Recipe)
 PENALTIES = ("r1", "r2")  # fields of a game: the zero-centred ones
 AUTO = "auto"  # what stands for the rule's number: recipe.game.r1=auto
 
 
+def by_area(size: int, batch: int, times: float = 0.0002) -> float:
+    """`times` size^2 / batch: StyleGAN2-ADA's rule (Karras 2020, arXiv:2006.06676, its code's automatic setting).
+
+    Look for a better one between a fifth and five times it.
+    """
+    return times * size**2 / batch
+
+
+def lazy_r1(gamma: float, augment: Augment | None = None) -> Game:
+    """StyleGAN2's game (Karras 2019, arXiv:1912.04958): R1 on each 16th step, in a step of its own."""
+    return Game(r1=gamma, penalty_every=16, penalty_step="after", augment=augment or Augment())
+
+
 def rule(game: Game, size: int, batch: int) -> float:
     """gamma for pictures of `size` pixels and steps of `batch`.
 
-        0.0002 size^2 / batch     StyleGAN2-ADA's rule (Karras 2020, arXiv:2006.06676, its code's automatic setting)
+        0.0002 size^2 / batch     `by_area`
         1.5 (size / 64)^3         losses that compare logits
 
     The second is fitted to R3GAN's five published values (Huang 2024, arXiv:2501.05441: 0.05 for CIFAR-10, 2 and 150
     for faces of 64 and 256 pixels, 0.5 and 1 for ImageNet of 32 and 64) and within 4 times each; no dependence on the
     batch, of 256 to 4096, can be told from them.
     """
-    return 1.5 * (size / 64) ** 3 if game.pair.compares else 0.0002 * size**2 / batch
+    return 1.5 * (size / 64) ** 3 if game.pair.compares else by_area(size, batch)
 
 
 def game_of(recipe: Recipe) -> Game | None:

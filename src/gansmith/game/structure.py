@@ -91,6 +91,13 @@ def with_minibatch(d: nn.Module, kind: Minibatch) -> nn.Module:
     return d
 
 
+def compares(d: nn.Module) -> bool:
+    """Whether a layer of D looks across the examples of a batch."""
+    return any(
+        isinstance(m, MinibatchDiscrimination) or (isinstance(m, MinibatchStd) and m.group > 1) for m in d.modules()
+    )
+
+
 def _inputs(head: nn.Module) -> int:
     """Features that a head reads of each example (of a convolution: at full kernel)."""
     if isinstance(head, nn.Conv2d):

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..nn.backbones import stylegan2 as net
 from ..nn.resample import BINOMIAL
 from ..recipes.stylegan2 import StyleGAN2, paper
 from ..spec import ImageSpec
@@ -47,7 +48,7 @@ def recipe_of(g: Taking, d: Taking | None, classes: Sequence[str]) -> tuple[Styl
         widest=widest,
         noise="synthesis.b4.conv1.noise_strength" in g,
     )
-    check(recipe.widths(spec.size) == widths, f"channels that are no multiple of 1 / size: {widths}")
+    check(net.widths(spec.size, base, widest) == widths, f"channels that are no multiple of 1 / size: {widths}")
     options, why = of_discriminator(d, recipe.style, widths)
     return replace(recipe, **options), spec, why
 

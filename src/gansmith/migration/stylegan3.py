@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..nn.alias_free import OVER, Band, bands
+from ..nn.backbones import stylegan2 as net
 from ..nn.backbones.stylegan3 import OUTPUT
 from ..recipes.stylegan3 import StyleGAN3, paper
 from ..spec import ImageSpec
@@ -52,7 +53,7 @@ def recipe_of(g: Taking, d: Taking | None, classes: Sequence[str]) -> tuple[Styl
     )
     recipe = with_channels(recipe, g, names, size)
     check_layers(recipe, g, names, size)
-    options, why = stylegan2.of_discriminator(d, recipe.style, recipe.d_widths(size))
+    options, why = stylegan2.of_discriminator(d, recipe.style, net.widths(size, recipe.base, recipe.widest))
     if "residual" in options and not options.pop("residual"):
         options, why = {}, "its blocks have no way past them"
     return replace(recipe, **options), spec, why

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from ..augment.ada import ADA
 from ..batch import Batch
-from ..errors import ConfigError
 from ..game import Augment, Game, Played, Solver
+from ..game.gamma import by_area, lazy_r1
 from ..losses.penalties import input_gradient
 from ..nn.backbones import stylegan2 as net
 from ..nn.sizes import picture_spec
@@ -31,16 +31,6 @@ SIZES = (16, 32, 64, 128, 256, 512, 1024)
 LENGTH, STEP = "path_mean", "path_step"  # buffers of G: the mean of the lengths, and the step up to which it goes
 FORGET = 0.99  # share of that mean that a step of path length leaves
 BGC = ADA(brightness=1.0, contrast=1.0, luma=1.0, hue=1.0, saturation=1.0, cutout=0.0)  # blit, geometry, colour
-
-
-def lazy_r1(gamma: float, augment: Augment | None = None) -> Game:
-    """The paper's game: R1 on each 16th step, in a step of its own."""
-    return Game(r1=gamma, penalty_every=16, penalty_step="after", augment=augment or Augment())
-
-
-def gamma_for(size: int, batch: int) -> float:
-    """ADA's rule for R1's weight: 0.0002 size^2 / batch. Look for a better one between a fifth and five times it."""
-    return 0.0002 * size**2 / batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +75,8 @@ class StyleGAN2(Played):
         D: (b c h w), labels or None -> (b,).
         """
         spec = picture_spec(spec, "stylegan2", SIZES)
-        if self.game.together and self.group > 1:
-            raise ConfigError("D's deviations would mix real and generated pictures: leave out game.together, or group")
-        widths, classes, attributes = self.widths(spec.size), len(spec.labels), len(spec.attributes)
+        widths = net.widths(spec.size, self.base, self.widest)
+        classes, attributes = len(spec.labels), len(spec.attributes)
         mapping = net.Mapping(self.latent, self.style, 2 * len(widths), self.depth, self.speed, classes, attributes)
         g = net.Generator(mapping, net.Synthesis(widths, spec.channels, self.style, self.noise))
         seen, label = spec.channels * self.game.pac, {"label": self.style, "depth": self.label_depth}
@@ -96,10 +85,6 @@ class StyleGAN2(Played):
             g.register_buffer(LENGTH, torch.zeros(()))
             g.register_buffer(STEP, torch.tensor(0))
         return self.game.prepare(Networks({"G": g, "D": d}), spec)
-
-    def widths(self, size: int) -> list[int]:
-        """Channels at 4, 8, ... `size` pixels."""
-        return [min(self.base // (4 * 2**i), self.widest) for i in range((size // 4).bit_length())]
 
     def phases(self) -> dict[str, Phase]:
         """Those of the game, and path length."""
@@ -161,13 +146,13 @@ class StyleGAN2(Played):
 def paper(spec: Spec) -> StyleGAN2:
     """At 16 and 32 pixels ADA's settings for CIFAR-10, for a batch of 64; above, the paper's, for a batch of 32.
 
-    R1's weight follows `gamma_for`, channels are halved below 512 pixels, and ADA aims at E[sign(D(x))] = 0.6.
+    R1's weight follows ADA's rule, channels are halved below 512 pixels, and ADA aims at E[sign(D(x))] = 0.6.
     """
     size = picture_spec(spec, "stylegan2", SIZES).size
     ada = Augment(kind="ada", target=0.6, over=500_000, ada=BGC)
     if size > 32:
         solver = Solver(lr=2.5e-3 if size < 1024 else 2e-3, beta2=0.99, lazy=True)
-        return StyleGAN2(base=16384 if size < 512 else 32768, game=lazy_r1(gamma_for(size, 32), ada), solver=solver)
+        return StyleGAN2(base=16384 if size < 512 else 32768, game=lazy_r1(by_area(size, 32), ada), solver=solver)
     return StyleGAN2(
         depth=2,
         mixing=0.0,
@@ -190,7 +175,7 @@ def small(spec: Spec) -> StyleGAN2:
         base=16 * size,
         widest=64,
         label_depth=2,
-        game=lazy_r1(gamma_for(size, 32)),
+        game=lazy_r1(by_area(size, 32)),
         solver=Solver(lr=2.5e-3, beta2=0.99, lazy=True),
         half_life=5_000.0,
     )

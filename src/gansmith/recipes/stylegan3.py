@@ -19,7 +19,8 @@ from torch import Tensor
 
 from ..batch import Batch
 from ..errors import ConfigError
-from ..game import Augment, Game, Played, Solver
+from ..game import Game, Played, Solver
+from ..game.gamma import by_area, lazy_r1
 from ..nn.alias_free import bands
 from ..nn.backbones import stylegan2, stylegan3
 from ..nn.sizes import picture_spec
@@ -30,16 +31,7 @@ from .base import Context, Networks
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
 MOMENT = "magnitude_samples"  # buffer of G: samples up to which its magnitudes followed
 WATCHED = 8  # pictures by which they follow
-
-
-def lazy_r1(gamma: float, **others: Scheduled | Augment) -> Game:
-    """The paper's game: R1 on each 16th step, in a step of its own."""
-    return Game(r1=gamma, penalty_every=16, penalty_step="after", **others)  # type: ignore[arg-type]
-
-
-def gamma_for(size: int, batch: int) -> float:
-    """R1's weight in proportion to size^2 / batch, through 8.2 for AFHQv2 at 512 pixels and a batch of 32."""
-    return 8.2 * (size / 512) ** 2 * 32 / batch
+AFHQ = 8.2 * 32 / 512**2  # times size^2 / batch gives R1's weight: 8.2 for AFHQv2 at 512 pixels and a batch of 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +68,7 @@ class StyleGAN3(Played):
     magnitude_half_life: float = 20_000.0
     group: int = 4
     label_depth: int = 8
-    game: Game = field(default_factory=lambda: lazy_r1(gamma_for(1024, 32)))
+    game: Game = field(default_factory=lambda: lazy_r1(by_area(1024, 32, AFHQ)))
     solver: Solver = field(default_factory=lambda: Solver(lr=2.5e-3, d_lr=2e-3, beta2=0.99, lazy=True))
     half_life: Scheduled = 10_000.0
 
@@ -86,11 +78,9 @@ class StyleGAN3(Played):
         D: (b c h w), labels or None -> (b,).
         """
         spec = picture_spec(spec, "stylegan3", SIZES)
-        if self.game.together and self.group > 1:
-            raise ConfigError("D's deviations would mix real and generated pictures: leave out game.together, or group")
         if not 0 < self.critical < self.layers:
             raise ConfigError(f"wanted 0 < critical < layers, not: critical={self.critical}, layers={self.layers}")
-        classes, widths = len(spec.labels), self.d_widths(spec.size)
+        classes, widths = len(spec.labels), stylegan2.widths(spec.size, self.base, self.widest)
         synthesis = self._synthesis(spec.size, spec.channels)
         told = (classes, len(spec.attributes))
         mapping = stylegan2.Mapping(self.latent, self.style, synthesis.copies, self.depth, self.speed, *told)
@@ -119,10 +109,6 @@ class StyleGAN3(Played):
             radial=turns,
             critical=self.critical,
         )
-
-    def d_widths(self, size: int) -> list[int]:
-        """D's channels at 4, 8, ... `size` pixels."""
-        return [min(self.base // (4 * 2**i), self.widest) for i in range((size // 4).bit_length())]
 
     def fake(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
         x: Tensor = nets.G(ctx.randn(batch, self.latent), batch.get("y"))
@@ -162,7 +148,7 @@ def paper(spec: Spec) -> StyleGAN3:
     """Configuration T for a batch of 32, with half of the channels below 512 pixels. For R: `recipe.config=R`, and
     `recipe.game.blur={kind: linear, start: 10, end: 0, over: 200000}`."""
     size = picture_spec(spec, "stylegan3", SIZES).size
-    return StyleGAN3(base=16384 if size < 512 else 32768, game=lazy_r1(gamma_for(size, 32)))
+    return StyleGAN3(base=16384 if size < 512 else 32768, game=lazy_r1(by_area(size, 32, AFHQ)))
 
 
 def small(spec: Spec) -> StyleGAN3:

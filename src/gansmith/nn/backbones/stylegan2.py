@@ -24,6 +24,11 @@ CENTRE_OF_ATTRIBUTES = 256  # the same of each combination of attributes
 HALVED = 0.5**0.5  # the sum of two branches keeps its variance
 
 
+def widths(size: int, base: int, widest: int) -> list[int]:
+    """Channels at 4, 8, ... `size` pixels: `base` / side, `widest` at most."""
+    return [min(base // (4 * 2**i), widest) for i in range((size // 4).bit_length())]
+
+
 def leaky(x: Tensor) -> Tensor:
     """Leaky ReLU over the memory of `x`, the output of a layer that does not need it."""
     return F.leaky_relu(x, SLOPE, inplace=True)
