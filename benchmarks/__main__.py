@@ -1,4 +1,5 @@
-"""`python -m benchmarks [headline zoo modes stacked overhead inputs startup gpu]`: measures, writes docs/benchmarks.md.
+"""`python -m benchmarks [headline zoo modes stacked small_data overhead inputs startup gpu]`: measures, and writes
+docs/benchmarks.md; `python -m benchmarks page` only writes it, from what was kept.
 
 `python -m benchmarks health ...` is a benchmark of its own: see benchmarks/health.
 """
@@ -7,13 +8,14 @@ from __future__ import annotations
 
 import sys
 
-from . import gpu, headline, inputs, machine, modes, overhead, stacked, startup, zoo
+from . import gpu, headline, inputs, machine, modes, overhead, small_data, stacked, startup, zoo
 
 SECTIONS = {
     "headline": ("The recipes at equal time", headline),
     "zoo": ("Every recipe", zoo),
     "modes": ("Modes of Gaussians", modes),
     "stacked": ("Stacked-MNIST, and the ablation of losses and penalties", stacked),
+    "small_data": ("A hundred pictures", small_data),
     "overhead": ("What the engine costs", overhead),
     "inputs": ("Input", inputs),
     "startup": ("Start-up", startup),
@@ -46,13 +48,19 @@ def main(names: list[str]) -> None:
 
         command.main(names[1:])
         return
+    if names != ["page"]:
+        measure(names)
+    (machine.ROOT / "docs" / "benchmarks.md").write_text(render(), encoding="utf-8")
+
+
+def measure(names: list[str]) -> None:
+    """Runs the sections of these names, or all."""
     unknown = set(names) - SECTIONS.keys()
     if unknown:
         sys.exit(f"no such benchmark: {', '.join(sorted(unknown))}; there are: {', '.join(SECTIONS)}")
     for name in names or list(SECTIONS):
         print(f"== {name}", flush=True)
         SECTIONS[name][1].run()
-    (machine.ROOT / "docs" / "benchmarks.md").write_text(render(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,130 +1,198 @@
 """Modes of Gaussians in the plane: which games cover all of them within a minute.
 
-A game is losses and penalties, whatever the networks; here every recipe's game that has a penalty is played by the same
-two perceptrons, its penalty's weight as the recipe's small preset has it unless the table says otherwise.
+A game is losses and penalties, whatever the networks. The game of every recipe whose small preset has a penalty is
+played here by the same two perceptrons, all by one rule:
+
+- loss, kind of penalty, steps of D, and on which steps penalties run are the recipe's;
+- weights of penalties are `WEIGHTS`: those of presets are for pictures of a thousand numbers and more, these are for
+  two of unit variance. They fall along with the rates, as R3GAN's do (arXiv:2501.05441): D must tell Gaussians of a
+  fiftieth of the set's width from what lies beside them, which is a steep slope;
+- augmentation, dropout, spectral normalisation and layers across the batch are left out, as they are of pictures;
+- rates, betas, batch, average and data are the same for all; each run has 60 seconds of one core's computing time.
+
+`python -m benchmarks.modes all` goes on with what is missing; `ring` or `grid` alone does that set; with a game's name
+it only tries that game.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gansmith.game import Augment, Game, Played, Solver
+from gansmith.errors import Interrupted
+from gansmith.game import Augment, Game, Solver
+from gansmith.game.gamma import game_of
 from gansmith.pipelines import catalogue
 from gansmith.recipes.base import sample
-from gansmith.schedule import Cosine, Scheduled, at
+from gansmith.schedule import Cosine
 from gansmith.spec import ImageSpec
 from gansmith.training.config import TrainConfig
 from gansmith.training.trainer import Trainer
 
 from . import machine
+from .clock import CpuClock, write
 from .plane import Modes, Perceptrons
 
+SETS = ("ring", "grid")
+FOLDER = machine.ROOT / "runs" / "modes"
 SECONDS, BATCH, SEEDS, SAMPLES = 60, 256, (0, 1, 2), 10_000
-BARE = {"gan": Game(), "wgan": Game(loss="wasserstein")}  # without a penalty, for comparison
-OVER = 1_000_000  # samples over which rates fall
+OVER = 1_500_000  # samples over which rates and weights fall
+WEIGHTS = {"r1": Cosine(0.1, 0.002, OVER), "r2": Cosine(0.1, 0.002, OVER), "gp": 0.1}
+SOLVER = Solver(lr=Cosine(1e-3, 1e-4, OVER), beta1=0.0, beta2=0.99)
+HALF_LIFE = 10_000.0
+BARE = {"gan, no penalty": Game(), "wgan, no penalty": Game(loss="wasserstein")}  # for comparison
+GOOD = 0.95  # share of samples near a mode that is asked for
 
 
 def games() -> dict[str, Game]:
-    """The game of every recipe whose small preset has a penalty, as it can be played on points."""
-    found = {}
+    """Every game with a penalty, as it is played on points, by the names of the recipes that have it."""
+    found: list[tuple[list[str], Game]] = []
     for name in catalogue.names():
         cls = catalogue.find(name)
-        if not issubclass(cls, Played):
+        if getattr(cls, "makes", "image") != "image":
             continue
-        spec = ImageSpec(size=32, channels=1, classes=("a", "b") if name in ("cgan", "acgan") else ())
-        recipe = catalogue.build(cls, spec, "small")
-        assert isinstance(recipe, Played)
-        if recipe.game.penalises:
-            found[name] = bare(recipe.game)
-    return found
+        classes = ("a", "b") if name in ("cgan", "acgan") else ()
+        game = game_of(catalogue.build(cls, ImageSpec(size=32, channels=1, classes=classes), "small"))
+        if game is not None and game.penalises:
+            same = next((names for names, known in found if known == on_points(game)), None)
+            if same is None:
+                found.append(([name], on_points(game)))
+            else:
+                same.append(name)
+    return {", ".join(names): game for names, game in found}
 
 
-def bare(game: Game) -> Game:
-    """Losses, penalties and steps alone: points are not augmented, and their D is no network of pictures."""
+def on_points(game: Game) -> Game:
+    """Losses, penalties and rhythm alone, penalties as heavy as `WEIGHTS` says."""
     plain = {"augment": Augment(), "spectral": "none", "minibatch": "none", "dropout": 0.0, "together": False}
-    steady = {name: settled(getattr(game, name)) for name in ("r1", "r2", "gp")}
-    return replace(game, **plain, **steady)  # type: ignore[arg-type]
-
-
-def settled(weight: Scheduled) -> float:
-    """A penalty's weight in the end: its schedule is made for another length of run."""
-    return at(weight, 10**9)
+    weights = {name: weight for name, weight in WEIGHTS.items() if getattr(game, name)}
+    return replace(game, **plain, **weights)  # type: ignore[arg-type]
 
 
 def play(data: str, game: Game, seed: int, seconds: float) -> dict[str, Any]:
-    """Trains for so long, and scores 10,000 samples."""
+    """Trains for so many seconds of computing, and scores 10,000 samples of G's average."""
+    torch.set_num_threads(1)
     source = Modes(data)
-    rates = Cosine(1e-3, 1e-4, OVER)
-    solver = Solver(lr=rates, beta1=0.0, beta2=0.99)
-    recipe = Perceptrons(game=game, solver=solver, half_life=10_000.0)
+    recipe = Perceptrons(game=game, solver=SOLVER, half_life=HALF_LIFE)
     with tempfile.TemporaryDirectory() as place:
-        config = TrainConfig(batch=BATCH, minutes=seconds / 60, seed=seed, tick=50_000, save_every=10**8)
-        trainer = Trainer(recipe, source, config, out=Path(place) / "run", recipe_name="perceptrons")
+        clock = CpuClock(seconds, Path(place) / "clock.json")
+        config = TrainConfig(batch=BATCH, minutes=10_000, seed=seed, tick=50_000, save_every=10**9)
+        trainer = Trainer(recipe, source, config, out=Path(place) / "run", recipe_name="perceptrons", monitors=[clock])
         trainer.fit()
         x = sample(recipe, trainer.averages.over(trainer.nets), source.spec.request(SAMPLES), seed=seed)["x"]
         return {**source.score(x), "samples": trainer.samples, "of": len(source.centres)}
 
 
+def everything() -> dict[str, Game]:
+    return {**BARE, **games()}
+
+
+def place_of(data: str, name: str, seed: int) -> Path:
+    return FOLDER / f"{data}-{name.replace(', ', '-').replace(' ', '-')}-{seed}.json"
+
+
+def left(sets: tuple[str, ...]) -> Iterator[tuple[str, str, Game, int]]:
+    """What is still to be played: every game once, then once more with the next seed."""
+    for seed in SEEDS:
+        for data in sets:
+            for name, game in everything().items():
+                if not place_of(data, name, seed).exists():
+                    yield data, name, game, seed
+
+
+def measure(sets: tuple[str, ...]) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for data, name, game, seed in left(sets):
+        row = {"data": data, "game": name, "seed": seed, **play(data, game, seed, SECONDS), "played": told(game)}
+        write(place_of(data, name, seed), row)
+        print(row, flush=True)
+        keep()
+
+
+def keep() -> None:
+    """Gathers the rows that there are into the results."""
+    places = [place_of(data, name, seed) for name in everything() for data in SETS for seed in SEEDS]
+    rows = [json.loads(place.read_text(encoding="utf-8")) for place in places if place.exists()]
+    machine.keep("modes", {"rows": rows, "seconds": SECONDS, "settings": settings()})
+
+
+def settings() -> str:
+    """The rule's numbers, for the page."""
+    weights = ", ".join(f"{name} {_weight(weight)}" for name, weight in WEIGHTS.items())
+    return (
+        f"weights of penalties: {weights}; Adam (0, 0.99), rates {_weight(SOLVER.lr)}; these fall over {OVER:,} "
+        f"samples; batch {BATCH}; G's average has a half-life of {HALF_LIFE:,.0f} samples"
+    )
+
+
+def told(game: Game) -> str:
+    """Loss and penalties, in words."""
+    penalties = ", ".join(name for name in WEIGHTS if getattr(game, name))
+    often = f", every {game.penalty_every} steps" if penalties and game.penalty_every > 1 else ""
+    more = f", drift {game.drift:g}" if game.drift else ""
+    return f"{game.loss.replace('_', '-')}{', ' if penalties else ''}{penalties}{often}{more}"
+
+
+def _weight(weight: Any) -> str:
+    return f"{weight:g}" if isinstance(weight, int | float) else f"{weight.start:g} to {weight.end:g}"
+
+
 def run() -> None:
-    result: dict[str, Any] = machine.kept("modes") or {"rows": []}
-    done = {(row["data"], row["game"], row["seed"]) for row in result["rows"]}
-    torch.set_num_threads(1)
-    everything = {**{f"{name}, no penalty": game for name, game in BARE.items()}, **games()}
-    for data in ("ring", "grid"):
-        for name, game in everything.items():
-            for seed in SEEDS:
-                if (data, name, seed) not in done:
-                    found = play(data, game, seed, SECONDS)
-                    weights = {k: getattr(game, k) for k in ("loss", "r1", "r2", "gp", "penalty_every", "d_steps")}
-                    result["rows"].append({"data": data, "game": name, "seed": seed, **found, "weights": weights})
-                    print(result["rows"][-1], flush=True)
-                    machine.keep("modes", {"rows": result["rows"], "seconds": SECONDS})
+    measure(SETS)
 
 
 def render(result: dict[str, Any]) -> list[str]:
+    rows = result["rows"]
     lines = [
-        f"Every game with a penalty, played for {result['seconds']} seconds by the same two perceptrons (3 x 128, one "
-        f"thread, batch {BATCH}); {SAMPLES:,} samples of G's average. A mode counts as covered by a fifth of its fair "
-        "share of samples within 3 standard deviations; good samples are within these of some mode. Bar: all modes, "
-        "95 % good. Seeds in brackets.",
+        f"Every game with a penalty, played for {result['seconds']} seconds of one core's computing time by the same "
+        f"two perceptrons (3 x 128), all by one rule: {result['settings']}. {SAMPLES:,} samples of G's average. A mode "
+        "counts as covered by a fifth of its fair share of samples within 3 standard deviations; good samples are "
+        f"within these of some mode. Bar: all modes, {GOOD:.0%} good. One figure for each seed.",
         "",
         "| game | loss and penalties | ring: modes of 8 | good | grid: modes of 25 | good |",
         "|---|---|---|---|---|---|",
     ]
-    for name in dict.fromkeys(row["game"] for row in result["rows"]):
-        rows = {
-            data: [r for r in result["rows"] if (r["game"], r["data"]) == (name, data)] for data in ("ring", "grid")
-        }
-        told = " | ".join(f"{_all(rows[d], 'modes', '{:.0f}')} | {_all(rows[d], 'good', '{:.1%}')}" for d in rows)
-        lines.append(f"| {name} | {_weights(next(iter(rows['ring'] + rows['grid']))['weights'])} | {told} |")
-    return lines
+    for name in dict.fromkeys(row["game"] for row in rows):
+        own = [row for row in rows if row["game"] == name]
+        figures = " | ".join(_figures([row for row in own if row["data"] == data]) for data in SETS)
+        lines.append(f"| {name} | {own[0]['played']} | {figures} |")
+    asked = [row for row in rows if row["game"] not in BARE]
+    reached = [row for row in asked if row["modes"] == row["of"] and row["good"] >= GOOD]
+    return [*lines, "", f"Of {len(asked)} runs with a penalty, {len(reached)} reach the bar."]
 
 
-def _all(rows: list[dict[str, Any]], key: str, form: str) -> str:
-    return ", ".join(form.format(row[key]) for row in rows) or "-"
-
-
-def _weights(weights: dict[str, Any]) -> str:
-    penalties = ", ".join(f"{k} {weights[k]:g}" for k in ("r1", "r2", "gp") if weights[k])
-    often = f", every {weights['penalty_every']}" if penalties and weights["penalty_every"] > 1 else ""
-    return f"{weights['loss'].replace('_', '-')}{', ' if penalties else ''}{penalties}{often}"
+def _figures(rows: list[dict[str, Any]]) -> str:
+    modes, good = ", ".join(f"{r['modes']:.0f}" for r in rows), ", ".join(f"{r['good']:.1%}" for r in rows)
+    return f"{modes or '-'} | {good or '-'}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.modes", description="One game, to try it.")
-    parser.add_argument("data", choices=("ring", "grid"))
-    parser.add_argument("game")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.modes", description=__doc__)
+    parser.add_argument("data", choices=(*SETS, "all"))
+    parser.add_argument("game", nargs="?", help="try this one, and keep nothing")
     parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    torch.set_num_threads(1)
-    everything = {**BARE, **games()} if given.game not in BARE else BARE
-    print(play(given.data, everything[given.game], 0, given.seconds))
+    sets = SETS if given.data == "all" else (given.data,)
+    try:
+        if given.game is None:
+            measure(sets)
+            return
+        known = next((g for names, g in everything().items() if given.game in (names, *names.split(", "))), None)
+        if known is None:
+            sys.exit(f"no such game: {given.game}; there are: {'; '.join(everything())}")
+        for data in sets:
+            print(data, play(data, known, given.seed, given.seconds), flush=True)
+    except Interrupted:
+        sys.exit("stopped; the run under way is to be played again")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class PlaneSpec(Spec):
 
     @property
     def bounds(self) -> Mapping[str, tuple[float, float]]:
-        return {"x": (-8.0, 8.0)}
+        return {"x": (-4.0, 4.0)}
 
     def request(self, n: int, *, label: str | None = None, start: int = 0) -> Batch:
         return Batch(index=torch.arange(start, start + n))
@@ -42,13 +42,15 @@ class PlaneSpec(Spec):
 
     def preview(self, batch: Batch, columns: int | None = None) -> Image.Image:
         picture = torch.zeros(128, 128, dtype=torch.uint8)
-        at = ((batch["x"].detach().flatten(1) + 6) / 12 * 127).long().clamp(0, 127)
+        at = ((batch["x"].detach().flatten(1) + 2) / 4 * 127).long().clamp(0, 127)
         picture[at[:, 1], at[:, 0]] = 255
         return Image.fromarray(picture.numpy())
 
 
 class Modes:
-    """A mixture of Gaussians of equal weight.
+    """A mixture of Gaussians of equal weight, in units of the standard deviation that the centres have along an axis.
+
+    Both sets are then equally wide, so that one weight of a penalty on D's gradient suits both.
 
     Args:
         name: `ring`, 8 on a circle of radius 2 (std 0.02), or `grid`, 5 x 5 from -4 to 4 (std 0.05).
@@ -58,10 +60,12 @@ class Modes:
     def __init__(self, name: str, seed: int = 0) -> None:
         if name == "ring":
             angle = torch.arange(8) * (torch.pi / 4)
-            self.centres, self.std = 2 * torch.stack((angle.cos(), angle.sin()), 1), 0.02
+            centres, std = 2 * torch.stack((angle.cos(), angle.sin()), 1), 0.02
         else:
             along = torch.linspace(-4, 4, 5)
-            self.centres, self.std = torch.cartesian_prod(along, along), 0.05
+            centres, std = torch.cartesian_prod(along, along), 0.05
+        unit = float(centres.std(correction=0))
+        self.centres, self.std = centres / unit, std / unit
         random = torch.Generator().manual_seed(seed)
         which = torch.randint(len(self.centres), (ROWS,), generator=random)
         self.x = (self.centres[which] + self.std * torch.randn(ROWS, 2, generator=random))[..., None, None]
@@ -92,15 +96,18 @@ class Perceptrons(Played):
     Args:
         latent: length of z, standard normal.
         width: of hidden layers.
+        octaves: D is told the coordinates, and their sines and cosines at wavelengths of 4, 2, 1, ... so many: a plain
+            perceptron learns what is narrow last (Tancik 2020, arXiv:2006.10739).
     """
 
     makes: ClassVar[str] = "plane"
     latent: int = 16
     width: int = 128
+    octaves: int = 5
 
     def networks(self, spec: Spec) -> Networks:
         """G: (b latent) -> (b 2 1 1). D: (b 2 1 1) -> (b,)."""
-        return self.game.prepare(Networks({"G": Maker(self.latent, self.width), "D": Critic(self.width)}))
+        return self.game.prepare(Networks({"G": Maker(self.latent, self.width), "D": Critic(self.width, self.octaves)}))
 
     def fake(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
         x: Tensor = nets.G(ctx.randn(batch, self.latent))
@@ -115,9 +122,13 @@ class Perceptrons(Played):
 
 
 def hidden(inputs: int, width: int) -> list[nn.Module]:
+    """Three layers whose outputs are as large as their inputs (He 2015, arXiv:1502.01852)."""
     layers: list[nn.Module] = []
     for i in range(3):
-        layers += [nn.Linear(inputs if i == 0 else width, width), nn.LeakyReLU(0.2)]
+        linear = nn.Linear(inputs if i == 0 else width, width)
+        nn.init.kaiming_normal_(linear.weight, a=0.2)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.LeakyReLU(0.2)]
     return layers
 
 
@@ -132,11 +143,14 @@ class Maker(nn.Module):
 
 
 class Critic(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, octaves: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), *hidden(2, width))
+        self.register_buffer("angular", torch.pi / 2 * 2.0 ** torch.arange(octaves), persistent=False)
+        self.layers = nn.Sequential(*hidden(2 + 4 * octaves, width))
         self.head = nn.Linear(width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.layers(x)).flatten()
+        x = x.flatten(1)
+        angles = (x[:, :, None] * self.angular).flatten(1)
+        logits: Tensor = self.head(self.layers(torch.cat((x, angles.sin(), angles.cos()), 1))).flatten()
         return logits

@@ -10,11 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,9 +24,10 @@ from gansmith import checkpoint
 from gansmith.nn.features.inception import WEIGHTS
 from gansmith.nn.features.weights import find_weights
 from gansmith.pipelines import catalogue
-from gansmith.training.monitors import Monitor, SampleGrid, View
+from gansmith.training.monitors import SampleGrid
 
 from . import machine
+from .clock import CpuClock
 
 CPU_MINUTES, SEED, COUNT, SIZE = 20, 0, 2_048, 32
 SHARED = Path(os.environ.get("GANSMITH_SHARED_DATA", machine.ROOT.parent / "shared" / "data"))
@@ -36,31 +35,6 @@ DATA = {"fashion": "bundled:fashion-mnist", "clothing": str(SHARED / "images" / 
 TITLES = {"fashion": "Fashion-MNIST, 6,000 grey pictures", "clothing": "Clothing, 3,068 photographs in colour"}
 FOLDER, GRIDS = machine.ROOT / "runs" / "zoo", machine.ROOT / "docs" / "pictures" / "zoo"
 FIRST = ("dcgan", "r3gan", "wgan_gp", "lsgan", "gan", "wgan", "cgan", "acgan", "sngan")  # the quickest to tell
-
-
-class CpuClock(Monitor):
-    """Ends a run after so many seconds of this process' computing, pauses between restarts not counted."""
-
-    def __init__(self, seconds: float, place: Path) -> None:
-        self.seconds, self.place = seconds, place
-        self._before, self._begun = 0.0, 0.0
-
-    def start(self, view: View) -> None:
-        told = json.loads(self.place.read_text()) if self.place.exists() and view.samples else {}
-        self._before, self._begun = float(told.get("cpu", 0.0)), time.process_time()
-
-    def saved(self, view: View, path: Path) -> None:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        told = {"cpu": self.spent, "samples": view.samples, "mib": peak}
-        self.place.parent.mkdir(parents=True, exist_ok=True)
-        self.place.write_text(json.dumps(told))
-
-    def stepped(self, view: View) -> None:
-        self.enough = self.spent >= self.seconds
-
-    @property
-    def spent(self) -> float:
-        return self._before + time.process_time() - self._begun
 
 
 def names() -> list[str]:
