@@ -31,6 +31,7 @@ def open_source(
     labels: bool | None = None,
     classes: Sequence[str] = (),
     split: str | None = None,
+    holdout: float = 0.0,
     workers: int | None = None,
     progress: Progress | None = None,
     schema: Schema | None = None,
@@ -41,6 +42,7 @@ def open_source(
 
     Args:
         size, channels, mirror, cache, labels, classes, split, workers, progress: of pictures, see `ImageSource`.
+        holdout: share of the pictures that the source leaves out; they are its `held` (see `data.part`).
         schema, style: of a table, see `TableSource`.
         spec: read them as this spec of an earlier run says, where reading fits anything to the data.
 
@@ -57,7 +59,7 @@ def open_source(
         return TableSource(data, schema=schema, style=style, spec=spec if isinstance(spec, TableSpec) else None)
     from .images import ImageSource
 
-    return ImageSource(
+    pictures = ImageSource(
         data,
         size=size,
         channels=channels,
@@ -69,6 +71,11 @@ def open_source(
         workers=workers,
         progress=progress,
     )
+    if not holdout:
+        return pictures
+    from .part import hold_out
+
+    return hold_out(pictures, holdout)
 
 
 def __getattr__(name: str) -> Any:

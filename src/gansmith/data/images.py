@@ -126,12 +126,13 @@ class ImageSource:
         """Rows in which every picture is served, mirrored, too, if it is."""
         return len(self._pixels) * (2 if self._mirror else 1)
 
-    def order(self, draw: str, batch: int, seed: int) -> ByClass:
+    def order(self, draw: str, batch: int, seed: int, among: Tensor | None = None) -> ByClass:
         """Rows drawn by their classes: `balanced`, or by the `root` of the classes' sizes. Of attributes, pictures with
-        the same combination are a class."""
+        the same combination are a class. Of rows `among` alone, by their number there, where these are given."""
         assert self._y is not None, "without classes there is no way but shuffling"
         y = self._y if self._y.ndim == 1 else self._y.unique(dim=0, return_inverse=True)[1]
-        return ByClass(y.repeat(2) if self._mirror else y, POWERS[draw], batch, seed)
+        y = y.repeat(2) if self._mirror else y
+        return ByClass(y if among is None else y[among], POWERS[draw], batch, seed)
 
     def batch(self, rows: Tensor, device: torch.device) -> Batch:
         """The pictures of these rows: `x` (b c h w), `index` (b,), and `y` (b,) or (b, a) where there are labels.
