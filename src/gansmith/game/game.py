@@ -15,7 +15,7 @@ from ..augment.ada import ADA
 from ..batch import Batch
 from ..errors import ConfigError
 from ..losses.adversarial import PAIRS, Pair
-from ..losses.penalties import between, gradient_norm2, gradient_norm_error2
+from ..losses.penalties import between, gradient_norm2, gradient_norm_error2, nearby
 from ..recipes.base import Context, Networks, Phase
 from ..schedule import Scheduled, at
 from ..spec import ImageSpec, Spec
@@ -66,7 +66,9 @@ class Game:
         class_weights: of the adversarial losses, by the `inverse` of the classes' sizes or its `root`; 1 on average.
         d_steps: steps of D for each of G.
         r1, r2: gamma of the penalties on |grad D|^2 at real and at generated pictures; weighed by a half.
-        gp: lambda of WGAN-GP's penalty, between real and generated pictures (10 in its paper).
+        gp: lambda of WGAN-GP's penalty (10 in its paper).
+        gp_at: where that one looks: `between` real and generated pictures, or `around` real ones (DRAGAN, Kodali 2017,
+            arXiv:1705.07215).
         gp_norm: length of gradient that it asks for; the penalty is lambda (|grad D| / gp_norm - 1)^2 (ProGAN, app. D).
         drift: weight of D(x)^2 at real pictures, which keeps a Wasserstein D near zero (ProGAN, section A.1).
         penalty_every: penalties run on each n-th step, n times as heavy.
@@ -97,6 +99,7 @@ class Game:
     r1: Scheduled = 0.0
     r2: Scheduled = 0.0
     gp: Scheduled = 0.0
+    gp_at: Literal["between", "around"] = "between"
     gp_norm: float = 1.0
     drift: float = 0.0
     penalty_every: int = 1
@@ -313,7 +316,8 @@ class Game:
                 norms = self._each(norms.unflatten(0, (-1, self.pac)).sum(1))
                 found[name] = at(gamma, ctx.samples) / 2 * self.penalty_every * norms
         if self.gp:
-            x = between(real[0], fake[0], ctx.rand(batch))
+            other = fake[0] if self.gp_at == "between" else nearby(real[0], ctx.rand(batch, *real[0].shape[1:]))
+            x = between(real[0], other, ctx.rand(batch))
             logits = self._judge(players, nets, x, batch, ctx).logits
             weight = at(self.gp, ctx.samples) * self.penalty_every / self.gp_norm**2
             found["gp"] = weight * gradient_norm_error2(logits, x, self.gp_norm)

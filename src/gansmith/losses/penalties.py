@@ -48,6 +48,15 @@ def gradient_norm_error2(
         return torch.sub(torch.linalg.vector_norm(gradient.flatten(1), dim=1), target).square()
 
 
+def nearby(real: Float[Tensor, "b *shape"], u: Float[Tensor, "b *shape"]) -> Float[Tensor, "b *shape"]:
+    """x + u std / 2, u uniform in [0, 1), std that of all numbers of the (micro-)batch.
+
+    What DRAGAN's penalty looks at lies `between` x and these (Kodali 2017, arXiv:1705.07215, algorithm 1 and its code).
+    """
+    real = real.detach()
+    return real + real.std(correction=0) / 2 * u.to(real)
+
+
 def between(
     real: Float[Tensor, "b *shape"], fake: Float[Tensor, "b *shape"], u: PerSample
 ) -> Float[Tensor, "b *shape"]:
