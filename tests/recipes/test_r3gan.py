@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import nn
 
 from gansmith.batch import Batch
+from gansmith.cli.options import COUNT
+from gansmith.config import to_dict
 from gansmith.errors import DataError, SpecError
 from gansmith.game import Solver
 from gansmith.recipes import r3gan
@@ -189,6 +197,32 @@ def test_schedules_reach_the_optimizer_as_floats() -> None:
     assert at(recipe.game.augment.p, 10_000_000) == pytest.approx(0.275)
     constant = replace(recipe, solver=Solver(lr=1, beta2=0.99)).hyper("G", 5)
     assert [type(v) for v in (constant["lr"], *constant["betas"])] == [float] * 3
+
+
+def test_the_page_on_games_shows_the_schedule_that_its_command_gives() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "games.md").read_text(encoding="utf-8")
+    shown = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.S)[0])
+    made = to_dict(r3gan.paper(ImageSpec(size=32, classes=TEN)))
+    assert_within(shown["recipe"]["fields"], made)
+    (command,) = (line for line in page.splitlines() if "cifar10.npz --recipe r3gan" in line)
+    asked = dict(pairwise(shlex.split(command)))
+    assert (asked["--preset"], asked["--size"]) == ("paper", "32")
+    assert COUNT.convert(asked["--batch"], None, None) == shown["train"]["batch"]
+    assert COUNT.convert(asked["--samples"], None, None) == shown["train"]["samples"]
+    assert asked["--precision"] == shown["train"]["precision"]
+
+
+def assert_within(shown: dict[str, Any], made: dict[str, Any]) -> None:
+    for name, value in shown.items():
+        if isinstance(value, dict) and "kind" in value and "over" in value:
+            assert {k: float(v) for k, v in value.items() if k != "kind"} == pytest.approx(
+                {k: v for k, v in made[name].items() if k != "kind"}
+            )
+            assert value["kind"] == made[name]["kind"]
+        elif isinstance(value, dict):
+            assert_within(value, made[name])
+        else:
+            assert value == made[name], name
 
 
 def test_initial_network_is_the_identity_in_its_blocks() -> None:

@@ -221,7 +221,7 @@ def _length(facts: Facts, machine: Machine, wishes: Wishes) -> tuple[Choice, int
         why = "at most; it stops when a held-out score improves no more"
         return Choice("length", f"{TABLE_SAMPLES:,} samples", why), TABLE_SAMPLES, None
     if machine.card:
-        why = "enough to judge a run; papers train 5 times as long (--samples 25M)"
+        why = "enough to judge a run; papers train 5 to 50 times as long (--samples 25M, 250M)"
         return Choice("length", f"{GPU_SAMPLES:,} samples", why), GPU_SAMPLES, None
     why = "a first look without a GPU; more is better (--minutes)"
     return Choice("length", f"{CPU_MINUTES:g} minutes", why), None, CPU_MINUTES
