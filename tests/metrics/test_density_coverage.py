@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from gansmith.errors import DataError
+from gansmith.metrics.balls import ball_counts, radii
 from gansmith.metrics.base import Seen
-from gansmith.metrics.functional import ball_counts, radii
 from gansmith.metrics.images.density_coverage import DensityCoverage
 from gansmith.metrics.images.precision_recall import PrecisionRecall
 
@@ -42,7 +42,7 @@ def test_small_sets_by_brute_force():
 def test_blocks_change_nothing_in_the_counts(monkeypatch):
     real, fake = normal(300, 8, 0), normal(250, 8, 1)
     whole = ball_counts(fake, real, radii(real, 5))
-    monkeypatch.setattr("gansmith.metrics.functional.BLOCK", 300 * 17)
+    monkeypatch.setattr("gansmith.metrics.balls.BLOCK", 300 * 17)
     parts = ball_counts(fake, real, radii(real, 5))
     assert torch.equal(parts.inside, whole.inside)
     assert torch.equal(parts.holds, whole.holds)

@@ -11,17 +11,9 @@ import pytest
 import torch
 
 from gansmith.errors import DataError
-from gansmith.metrics import functional
-from gansmith.metrics.functional import (
-    FrechetReference,
-    frechet_distance,
-    kid,
-    moments,
-    polynomial_mmd,
-    precision_recall,
-    radii,
-    within_balls,
-)
+from gansmith.metrics import balls
+from gansmith.metrics.balls import precision_recall, radii, within_balls
+from gansmith.metrics.functional import FrechetReference, frechet_distance, kid, moments, polynomial_mmd
 
 GOLDEN = {
     "full rank": {
@@ -147,7 +139,7 @@ def test_balls_hold_their_border_and_duplicates_count_as_neighbours():
 def test_blocks_change_nothing(monkeypatch):
     a, b = sets("full rank")
     whole = precision_recall(a, b)
-    monkeypatch.setattr("gansmith.metrics.functional.BLOCK", 7 * 1500)
+    monkeypatch.setattr("gansmith.metrics.balls.BLOCK", 7 * 1500)
     assert precision_recall(a, b) == whole
 
 
@@ -171,7 +163,7 @@ def test_too_few_rows_and_non_finite_features_are_refused():
 def test_radii_do_not_depend_on_tiles(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
     points = torch.randn(n, 7, generator=torch.Generator().manual_seed(n))
     exact = torch.cdist(points.double(), points.double()).kthvalue(4).values
-    monkeypatch.setattr(functional, "BLOCK", 64 * 64)
+    monkeypatch.setattr(balls, "BLOCK", 64 * 64)
     torch.testing.assert_close(radii(points, 3), exact, rtol=1e-12, atol=1e-12)
 
 
@@ -179,6 +171,6 @@ def test_both_sides_at_once_are_as_each_alone() -> None:
     generator = torch.Generator().manual_seed(0)
     a, b = torch.randn(130, 5, generator=generator), 0.8 * torch.randn(90, 5, generator=generator)
     b[:10] = a[:10]  # on borders, too
-    found = functional.within_each_others(a, b, radii(a, 3), radii(b, 3))
+    found = balls.within_each_others(a, b, radii(a, 3), radii(b, 3))
     assert torch.equal(found[0], within_balls(a, b, radii(b, 3)))
     assert torch.equal(found[1], within_balls(b, a, radii(a, 3)))

@@ -7,9 +7,10 @@ import torch
 
 from gansmith.errors import ConfigError, DataError
 from gansmith.metrics import featurecache, registry
+from gansmith.metrics.balls import precision_recall
 from gansmith.metrics.base import which_is_better
 from gansmith.metrics.featurecache import real_features
-from gansmith.metrics.functional import frechet_distance, moments, precision_recall
+from gansmith.metrics.functional import frechet_distance, moments
 from gansmith.metrics.judge import FewPictures, QuickJudge, judge, lines, real_floor
 
 from .test_extractors import Mean, fashion, pictures  # noqa: F401 (a fixture)

@@ -34,7 +34,7 @@ def test_nearest_neighbours_are_exact_in_blocks_too(monkeypatch):
     wanted = whole.topk(3, largest=False)
     assert torch.allclose(distances, wanted.values)
     assert torch.equal(which, wanted.indices)
-    monkeypatch.setattr("gansmith.metrics.functional.BLOCK", 5000)
+    monkeypatch.setattr("gansmith.metrics.balls.BLOCK", 5000)
     monkeypatch.setattr(neighbours, "ROWS", 3)
     assert all(torch.equal(a, b) for a, b in zip(nearest(FRESH, TRAIN, k=3), (distances, which), strict=True))
     apart, other = nearest(TRAIN, TRAIN, apart=True)

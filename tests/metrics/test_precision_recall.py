@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gansmith.metrics.balls import radii, within_balls
 from gansmith.metrics.base import Seen
-from gansmith.metrics.functional import radii, within_balls
 from gansmith.metrics.images.precision_recall import PrecisionRecall
 
 from .helpers import fed, normal, spreads

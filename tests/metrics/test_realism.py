@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from gansmith.errors import DataError
-from gansmith.metrics import functional
+from gansmith.metrics import balls as within
+from gansmith.metrics.balls import precision_recall
 from gansmith.metrics.base import Seen
-from gansmith.metrics.functional import precision_recall
 from gansmith.metrics.images.density_coverage import DensityCoverage
 from gansmith.metrics.realism import balls, covered, realism, typical_distance
 
@@ -52,7 +52,7 @@ def test_blocks_change_nothing_and_stay_small(monkeypatch: pytest.MonkeyPatch) -
         sizes.append(made.numel())
         return made
 
-    monkeypatch.setattr(functional, "BLOCK", 2000)
+    monkeypatch.setattr(within, "BLOCK", 2000)
     monkeypatch.setattr(torch, "addmm", watched)
     assert torch.equal(realism(fake, balls(real)), whole)
     assert len(sizes) > 50
@@ -70,14 +70,14 @@ def test_a_lone_real_picture_makes_nothing_realistic() -> None:
     """An outlier's ball has a radius of about 100; without the pruning, all around it would count as real."""
     lone, near_it = torch.full((1, 4), 50.0), torch.full((1, 4), 45.0)
     real = torch.cat([normal(99, 4, 1), lone])
-    assert bool(functional.within_balls(near_it, real, functional.radii(real, 3)))
+    assert bool(within.within_balls(near_it, real, within.radii(real, 3)))
     assert float(realism(near_it, balls(real))) < 0.1
 
 
 def test_realism_of_one_or_more_is_within_a_ball() -> None:
     fake, real = normal(300, 6, 0, scale=1.5), normal(300, 6, 1)
     inside = balls(real)
-    held = functional.within_balls(fake, inside.centres, inside.radius)
+    held = within.within_balls(fake, inside.centres, inside.radius)
     assert torch.equal(realism(fake, inside) >= 1, held)
     assert 0 < int(held.sum()) < 300
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from gansmith.errors import DataError
+from gansmith.metrics.balls import precision_recall
 from gansmith.metrics.base import Metric, Seen
-from gansmith.metrics.functional import frechet_distance, moments, precision_recall
+from gansmith.metrics.functional import frechet_distance, moments
 from gansmith.metrics.images.fid import FID
 from gansmith.metrics.images.kid import KID
 from gansmith.metrics.images.precision_recall import PrecisionRecall

@@ -4,11 +4,12 @@
 models; they are left out here, where their modules have those names.
 """
 
+from .balls import precision_recall
 from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side, Streaming, reduce
 from .compare import Comparison, compare_seen
 from .extractors import choose_extractor, figure_name, load_extractor
 from .featurecache import real_features, take_features
-from .functional import FrechetReference, frechet_distance, kid, moments, precision_recall
+from .functional import FrechetReference, frechet_distance, kid, moments
 from .images.fid import FID
 from .images.kid import KID
 from .images.precision_recall import PrecisionRecall

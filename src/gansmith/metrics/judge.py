@@ -17,12 +17,13 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ..errors import ConfigError, DataError
+from .balls import precision_recall
 from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side, Working
 from .doubts import doubts
 from .extractors import figure_name
 from .featurecache import Progress, remembered
 from .floors import Floor, StreamedFloor, floor_of, halves
-from .functional import FrechetReference, frechet_distance, moments, precision_recall
+from .functional import FrechetReference, frechet_distance, moments
 from .kept import LIMIT, Kept
 from .measured import as_floor, beside, measured
 from .onepass import Part, noted, wants

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from .functional import _blocks, _exact
+from .balls import distance_blocks, exact_distances
 
 ROWS = 1024  # at a time in float64
 SPARE = 5  # float32 may swap near neighbours: so many more are taken, then ordered in float64
@@ -26,13 +26,13 @@ def nearest(
         apart: `points` and `centres` are the same rows, and none is its own neighbour.
     """
     found, which = [], []
-    for rows, squared in _blocks(points, centres):
+    for rows, squared in distance_blocks(points, centres):
         if apart:
             own = torch.arange(rows.start, rows.start + len(squared))
             squared[torch.arange(len(squared)), own] = torch.inf
         near = squared.topk(min(k + SPARE, len(centres) - apart), largest=False).indices
         for part, those in zip(points[rows].split(ROWS), near.split(ROWS), strict=True):
-            distances, order = _exact(part[:, None], centres[those])[:, 0].sort(stable=True)
+            distances, order = exact_distances(part[:, None], centres[those])[:, 0].sort(stable=True)
             found.append(distances[:, :k])
             which.append(those.gather(1, order[:, :k]))
     return torch.cat(found), torch.cat(which)

@@ -15,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import DataError
-from .functional import _blocks, _exact, ball_counts, checked_finite, radii, within_balls
+from .balls import ball_counts, distance_blocks, exact_distances, radii, within_balls
+from .functional import checked_finite
 from .neighbours import ROWS, SPARE, nearest
 
 TYPICAL = 2000  # real pictures that say how far apart real pictures are
@@ -59,11 +60,11 @@ def realism(points: Float[Tensor, "n d"], real: Balls) -> Float[Tensor, " n"]:
     if not len(points):
         return torch.empty(0, dtype=torch.float64)
     found = []
-    for rows, squared in _blocks(points, real.centres):
+    for rows, squared in distance_blocks(points, real.centres):
         ratio = reach / squared.clamp_(min=torch.finfo(squared.dtype).tiny)
         best = ratio.topk(min(1 + SPARE, len(reach))).indices
         for part, those in zip(points[rows].split(ROWS), best.split(ROWS), strict=True):
-            apart = _exact(part[:, None], real.centres[those])[:, 0]
+            apart = exact_distances(part[:, None], real.centres[those])[:, 0]
             found.append((real.radius[those] / apart).nan_to_num(nan=0.0, posinf=torch.inf).max(1).values)
     copies = nearest(points, real.centres)[0][:, 0] == 0  # even of a centre with radius 0
     return torch.cat(found).masked_fill(copies, torch.inf)

@@ -14,8 +14,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from ...errors import DataError
+from ..balls import Balls, ball_counts, radii, sole
 from ..base import Rows, Seen, Side
-from ..functional import Balls, ball_counts, fingerprint, radii, sole
+from ..functional import fingerprint
 
 
 class DensityCoverage(Rows):

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from ..balls import ball_counts, precision_recall, radii, sole
 from ..base import Rows, Seen, Side
-from ..functional import ball_counts, precision_recall, radii, sole
 
 UNEVEN = 1.05  # times as many pictures on one side as on the other, from which it is said
 

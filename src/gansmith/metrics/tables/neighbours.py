@@ -25,13 +25,13 @@ class Nearest:
         self.tables = tables
         self.measure = Measure.of(tables, scale)
         self._levels = level_counts(tables)
-        self._blocks: dict[str, list[Matrix]] = {}
+        self.distance_blocks: dict[str, list[Matrix]] = {}
 
     def blocks(self, side: str) -> list[Matrix]:
         """Of each column, the vectors of a side's rows."""
-        if side not in self._blocks:
-            self._blocks[side] = self.measure.blocks(self.tables[side], self._levels)
-        return self._blocks[side]
+        if side not in self.distance_blocks:
+            self.distance_blocks[side] = self.measure.blocks(self.tables[side], self._levels)
+        return self.distance_blocks[side]
 
     def __call__(self, queries: str, base: str, k: int = 1) -> tuple[Floats, Rows]:
         """Distances (n, k), ascending, and rows (n, k) of the k rows of `base` nearest to each row of `queries`."""
