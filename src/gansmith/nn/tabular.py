@@ -115,24 +115,30 @@ class Heads(nn.Module):
             raw = (raw + gumbel(uniform)) / self.tau
         return x.index_copy(1, self.places, self.log_softmax(raw).exp())
 
-    def drawn(self, raw: Rows, uniform: Float[Tensor, "b choices"]) -> tuple[Rows, Tensor]:
+    def drawn(self, raw: Rows, uniform: Float[Tensor, "b choices"], *, compact: bool = False) -> tuple[Rows, Tensor]:
         """A row to hand out from raw values: choices drawn from their softmax, scalars bent as a calibration says.
 
         The hardened Gumbel-softmax of `forward` has the same distribution at any temperature, and needs far more noise.
+
+        Args:
+            raw: is used up.
+            compact: leave zeros where the row's choices are; their codes tell them.
 
         Returns:
             The row, and the codes of its choices (b choices) int64.
         """
         # in numpy, whose many small steps cost half of torch's; one entry of all rows together, for all run along it
-        sides, offset = raw.float().T.contiguous().cpu().numpy(), self.offset.cpu().numpy()[:, None]
-        noise, row = uniform.T.contiguous().cpu().numpy(), np.empty_like(sides)
+        sides = raw.detach().float().T.contiguous().cpu().numpy()
+        sides += self.offset.cpu().numpy()[:, None]
+        noise, row = uniform.T.contiguous().cpu().numpy(), np.zeros(sides.shape, sides.dtype)
         codes = np.empty((self.count, len(raw)), dtype=np.int64)
         with np.errstate(invalid="ignore"):  # a broken network's NaN are seen by those who judge it
             for place, bent in zip(self.scalars.tolist(), self._maps(), strict=True):
-                row[place] = bent(np.tanh(sides[place] + offset[place]))
+                row[place] = bent(np.tanh(sides[place]))
             for number, own in enumerate(self.choices):
-                codes[number] = found = _drawn(sides[own] + offset[own], noise[number])
-                np.equal(found, np.arange(own.stop - own.start, dtype=found.dtype)[:, None], out=row[own])
+                codes[number] = found = _drawn(sides[own], noise[number])
+                if not compact:
+                    np.equal(found, np.arange(len(row[own]), dtype=found.dtype)[:, None], out=row[own])
         return torch.from_numpy(row).T.to(raw.device), torch.from_numpy(codes).T.to(raw.device)
 
     def _maps(self) -> list[Monotone]:

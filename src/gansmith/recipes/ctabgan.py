@@ -142,7 +142,7 @@ class CTABGAN(Recipe):
     def generate(self, nets: Networks, request: Batch, ctx: Context) -> Batch:
         cond = nets.G.conditions.filled(request["cond"], request["mask"], ctx.rand(request, 2))
         _, raw = nets.G(ctx.randn(request, self.latent), cond)
-        x, codes = nets.G.heads.drawn(raw, ctx.rand(request, nets.G.heads.count))
+        x, codes = nets.G.heads.drawn(raw, ctx.rand(request, nets.G.heads.count), compact="compact" in request)
         return Batch(x=x, codes=codes)
 
 

@@ -290,7 +290,8 @@ def _categories(codes: Array, column: Column) -> Any:
     if dtype in TEXT:
         if dtype == "object":
             return pd.Series(held[codes], dtype=text_dtype(dtype))
-        return pd.Series(_words(tuple(map(str, known)), dtype).take(codes))
+        words = _words(tuple(map(str, known)), dtype)
+        return pd.Series((words if missing.any() else words[:-1]).take(codes))
     if dtype in ("bool", "boolean", "bool[pyarrow]"):
         return pd.Series(held[codes], dtype=dtype)
     if whole := _exact_integers(known, dtype):

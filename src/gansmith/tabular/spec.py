@@ -56,6 +56,8 @@ class TableSpec(Spec):
     """
 
     kind: ClassVar[str] = "table"
+    repeats: ClassVar[bool] = True
+    fills: ClassVar[bool] = False
     schema: Schema
     encoders: tuple[Encoder, ...]
     rows: int
@@ -113,7 +115,7 @@ class TableSpec(Spec):
     def compact(self, x: Tensor, codes: Tensor | None = None) -> tuple[Floats, Codes]:
         """The inverse of `expand`; of a choice the largest entry counts, unless its `codes` (n choices) are known."""
         x = x.detach().float().cpu()
-        scalars = x[:, self._scalar_places].clamp(-1, 1).double().numpy()
+        scalars = x.T[self._scalar_places].clamp(-1, 1).double().numpy().T  # each column in one piece
         if codes is not None:
             return scalars, codes.cpu().numpy()
         found = [x[:, s.slice].argmax(1) for s in self.spans if s.head == "choice"]

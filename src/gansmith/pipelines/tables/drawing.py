@@ -31,8 +31,7 @@ from .where import Numbers, OneOf, Wish, distance, share_of, words
 if TYPE_CHECKING:
     import pandas as pd
 
-BLOCK = 16_384  # rows handed on at once
-CHUNK = 4_096  # rows that go through the networks at once: what these hold of them stays in a processor's cache
+BLOCK = 32_768  # rows made and handed on at once: fewer would cost more of Python than of arithmetic
 FEW = 64  # fewer are not made
 PILOT = 2_048  # rows made to see how rare a condition is
 EASY = 0.02  # share of rows that meet a condition from which on drawing and rejecting is the quicker way
@@ -148,18 +147,17 @@ class Drawer:
             start, size = start + size, min(BLOCK, 2 * size)
 
     def _compact(self, start: int, size: int, seed: int) -> Compact:
-        """Rows that are asked for nothing, chunk by chunk: all of them as one-hots would only fill memory."""
-        parts = []
-        for first in range(start, start + size, CHUNK):
-            made = self._made(first, min(CHUNK, start + size - first), seed, ())
-            parts.append(self.spec.compact(made["x"], made.get("codes")))
-        return _joined([scalars for scalars, _ in parts]), _joined([codes for _, codes in parts])
+        """Rows that are asked for nothing."""
+        made = self._made(start, size, seed, (), compact=True)
+        return self.spec.compact(made["x"], made.get("codes"))
 
-    def _made(self, start: int, size: int, seed: int, asked: tuple[Asked, ...]) -> Batch:
+    def _made(self, start: int, size: int, seed: int, asked: tuple[Asked, ...], *, compact: bool = False) -> Batch:
         index = torch.arange(start, start + size)
         cond, mask = self._conditions(size, asked, fold(seed, "asked", start))
         request = Batch(index=index, cond=cond, mask=mask)
-        return sample(self.recipe, self.nets, request, seed=seed, chunk=CHUNK, block=CHUNK)
+        if compact:  # a recipe that hands out codes may leave the one-hots out
+            request = Batch(request, compact=mask[:, :0])
+        return sample(self.recipe, self.nets, request, seed=seed, chunk=BLOCK, block=BLOCK)
 
     def _searched(self, n: int, wishes: tuple[Wish, ...], seed: int) -> Iterator[pd.DataFrame]:
         """Rows that are asked for what can be asked, and then rejected where few are lost, or else searched for."""
@@ -320,8 +318,3 @@ class Drawer:
         shares = [(w, share_of(w, self.spec)) for w in wishes]
         told = ", ".join(f"{w.words()} in {share:.3%}" for w, share in shares if share is not None)
         return f"each alone is true of this share of the training rows: {told or 'unknown'}; ask for less at once"
-
-
-def _joined(parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """(n, columns) of parts of n, each column in one piece."""
-    return np.concatenate([part.T for part in parts], 1).T
