@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from . import judging_checks, judging_cifar, judging_page, judging_parity, judging_speed, machine
+from . import judging_bf16, judging_checks, judging_cifar, judging_page, judging_parity, judging_speed, machine
 
 PAGE = machine.ROOT / "docs" / "benchmarks-judging.md"
 PARTS: dict[str, Callable[[int | None], None]] = {
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[int | None], None]] = {
     "golden": judging_parity.run_golden,
     "golden-cifar": judging_parity.run_golden_cifar,
     "cifar": judging_cifar.run,
+    "bf16": judging_bf16.run_bf16,
     "speed-fid": judging_speed.run_fid,
     "speed-pr": judging_speed.run_shares,
     "ranking": judging_checks.run_ranking,

@@ -66,13 +66,16 @@ def member(package: tarfile.TarFile, name: str) -> object:
     return found
 
 
-def features(name: str, all_pictures: Pictures, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+def features(
+    name: str, all_pictures: Pictures, rows: npt.NDArray[np.int64], kind: type[InceptionExtractor] = InceptionExtractor
+) -> npt.NDArray[np.float32]:
     """Inception's features (tf-bilinear) of some rows of a set, taken where they are not kept yet.
 
     Args:
-        name: under which they are kept; belongs to these pictures for good.
+        name: under which they are kept; belongs to these pictures and this extractor for good.
         all_pictures: uint8 (n h w c).
         rows: which.
+        kind: of extractor.
     """
     path = scratch("cifar10", f"{name}.npy")
     if path.exists():
@@ -81,7 +84,7 @@ def features(name: str, all_pictures: Pictures, rows: npt.NDArray[np.int64]) -> 
         table = np.lib.format.open_memmap(path, "w+", np.float32, (len(all_pictures), DIM))
         table[:] = np.nan
     missing = np.sort(rows[np.isnan(table[rows, 0])])
-    extractor = InceptionExtractor(weights()) if len(missing) else None
+    extractor = kind(weights()) if len(missing) else None
     started = time.perf_counter()
     for i in range(0, len(missing), PART):
         part = missing[i : i + PART]

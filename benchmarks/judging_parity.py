@@ -130,17 +130,18 @@ def cifar10(count: int | None = None) -> Found:
     """The FID of 5,000 training against 5,000 test pictures, and the KID of as many with noise against the former."""
     train, test = (cifar.pictures(split) for split in ("train", "test"))
     random = np.random.RandomState(SEED)
-    chosen = np.sort(random.choice(len(train), GOLDEN, replace=False))
-    random = np.random.RandomState(SEED)
-    order = random.choice(len(test), GOLDEN, replace=False)
-    noisy = with_noise(test, order, random)
-    rows = np.sort(order)
-    of_train = cifar.features("train", train, chosen[:count])
-    of_test = cifar.features("test", test, rows[:count])
+    noisy = with_noise(test, random.choice(len(test), GOLDEN, replace=False), random)
+    of_train = cifar.features("train", train, golden_rows("train")[:count])
+    of_test = cifar.features("test", test, golden_rows("test")[:count])
     of_noise = cifar.features("noise", noisy, np.arange(GOLDEN)[:count])
     fid = cifar.distances(of_train, of_test, ("fid",))["fid"]
     mean, spread = kid(torch.from_numpy(of_noise), torch.from_numpy(of_train), subset_size=min(1000, len(of_train)))
     return {"fid": fid, "kid": mean, "kid_std": spread, "n": len(of_train)}
+
+
+def golden_rows(split: str) -> npt.NDArray[np.int64]:
+    """Which pictures torch-fidelity's tests choose."""
+    return np.sort(np.random.RandomState(SEED).choice(len(cifar.pictures(split)), GOLDEN, replace=False))
 
 
 def with_noise(pictures: npt.NDArray[np.uint8], order: npt.NDArray[np.int64], random: Any) -> npt.NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -33,17 +34,24 @@ def run_fid(count: int | None = None) -> None:
     n = count or PICTURES
     job: Found = {"do": "fid", "real": str(folder("train", n)), "fake": str(folder("test", n)), "n": n}
     theirs({"do": "weights", "weights": str(weights())})
-    rounds: list[Found] = []
-    for number in range(FID_ROUNDS):
-        sides = scratch("speed", f"fid-{n}-{number}.json")  # of a call that was cut short, what was measured stands
-        rounds.append(json.loads(sides.read_text()) if sides.exists() else {})
-        for side, measure in (("ours", ours), ("theirs", theirs)):
-            if side not in rounds[-1]:
-                rounds[-1][side] = measure(job)
-                sides.write_text(json.dumps(rounds[-1]))
-        print(json.dumps(rounds[-1]), flush=True)
+    rounds = alternating("fid", n, FID_ROUNDS, {"ours": lambda: ours(job), "theirs": lambda: theirs(job)})
     if count is None:
         keep("speed-fid", {"n": n, "rounds": rounds})
+
+
+def alternating(name: str, n: int, rounds: int, sides: Mapping[str, Callable[[], Found]]) -> list[Found]:
+    """What each side measures, one after another, round by round; of a call that was cut short, what was measured
+    stands for the next one."""
+    found: list[Found] = []
+    for number in range(rounds):
+        path = scratch("speed", f"{name}-{n}-{number}.json")
+        found.append(json.loads(path.read_text()) if path.exists() else {})
+        for side, measure in sides.items():
+            if side not in found[-1]:
+                found[-1][side] = measure()
+                path.write_text(json.dumps(found[-1]))
+        print(json.dumps(found[-1]), flush=True)
+    return found
 
 
 def run_shares(count: int | None = None) -> None:
@@ -56,11 +64,12 @@ def run_shares(count: int | None = None) -> None:
         near = scale * random.standard_normal((n, INNER)).astype(np.float32) @ spread
         paths[side] = str(scratch(f"{side}.npy"))
         np.save(paths[side], near + 0.1 * random.standard_normal((n, DIM)).astype(np.float32))
-    rounds = []
-    for _ in range(SHARES_ROUNDS):
-        job: Found = {"do": "shares", **paths, "k": K}
-        found = {"ours": ours({**job, "all": False}), "theirs": theirs(job), "all four": ours({**job, "all": True})}
-        rounds.append(found)
-        print(json.dumps(rounds[-1]), flush=True)
+    job: Found = {"do": "shares", **paths, "k": K}
+    sides: dict[str, Callable[[], Found]] = {
+        "ours": lambda: ours({**job, "all": False}),
+        "theirs": lambda: theirs(job),
+        "all four": lambda: ours({**job, "all": True}),
+    }
+    rounds = alternating("pr", n, SHARES_ROUNDS, sides)
     if count is None:
         keep("speed-pr", {"n": n, "dim": DIM, "k": K, "rounds": rounds})
