@@ -84,6 +84,9 @@ def test_bf16_is_for_gpus(folder):
     half = load_extractor("inception", weights=folder, dtype="bf16")
     with pytest.raises(ConfigError, match="use f32: cpu"):
         half(torch.from_numpy(REFERENCE["clothing_pixels"][:1]))
+    both = load_extractor("inception:clean:bf16", weights=folder)
+    assert (both.resize, both.dtype) == ("clean", "bf16")
+    assert load_extractor("inception:bf16", weights=folder).resize == "tf-bilinear"
 
 
 def test_folding_the_norms_keeps_the_features(inception, folder):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 EXPORTS = (".json", ".csv")
 EXTRACTORS = (
-    "inception, inception:clean (resizes as clean-fid), fashion, random, stacked:NAME (each channel alone), "
-    "timm:NAME, dinov2:NAME, or a network of your own, FILE.py:NAME."
+    "inception, inception:clean (resizes as clean-fid), inception:bf16 (for a GPU), fashion, random, "
+    "stacked:NAME (each channel alone), timm:NAME, dinov2:NAME, or a network of your own, FILE.py:NAME."
 )
 
 

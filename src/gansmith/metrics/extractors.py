@@ -15,6 +15,7 @@ from ..nn.features.dinov2 import DinoExtractor
 from ..nn.features.fashion import FashionExtractor
 from ..nn.features.inception import SHA256, WEIGHTS, InceptionExtractor
 from ..nn.features.module import ModuleExtractor, StackedExtractor
+from ..nn.features.precision import DTYPES
 from ..nn.features.randomnet import RandomExtractor
 from ..nn.features.timmnet import TimmExtractor
 from ..nn.features.weights import find_weights
@@ -32,8 +33,11 @@ BUILDERS: Mapping[str, tuple[Callable[..., Extractor], tuple[str, ...]]] = {
 }
 
 
-def _inception(resize: str, **settings: Any) -> Extractor:
-    return InceptionExtractor(resize=resize, **settings)
+def _inception(ways: str, **settings: Any) -> Extractor:
+    """`ways`: how to resize, or a dtype, or both, as in `clean:bf16`."""
+    for way in ways.split(":"):
+        settings["dtype" if way in DTYPES else "resize"] = way
+    return InceptionExtractor(**settings)
 
 
 def _stacked(one: str, **settings: Any) -> Extractor:
@@ -42,13 +46,21 @@ def _stacked(one: str, **settings: Any) -> Extractor:
 
 # Families, FAMILY:NAME; each builder takes the name first.
 FAMILIES: Mapping[str, tuple[Callable[..., Extractor], tuple[str, ...]]] = {
-    "inception": (_inception, ("weights", "head", "dtype")),
+    "inception": (_inception, ("weights", "head")),
     "timm": (TimmExtractor, ("weights", "dtype")),
     "dinov2": (DinoExtractor, ("weights", "dtype")),
     "stacked": (_stacked, ("weights",)),
 }
 OWN = "FILE.py:NAME"
-KNOWN = (*BUILDERS, "inception:clean", "stacked:NAME", "timm:NAME", "dinov2:vits14, vitb14, vitl14 or vitg14", OWN)
+KNOWN = (
+    *BUILDERS,
+    "inception:clean",
+    "inception:bf16",
+    "stacked:NAME",
+    "timm:NAME",
+    "dinov2:vits14, vitb14, vitl14 or vitg14",
+    OWN,
+)
 
 # Data sets that have an extractor trained for them.
 IN_DOMAIN: Mapping[str, str] = {"bundled:fashion-mnist": "fashion"}
@@ -68,11 +80,11 @@ def load_extractor(
     """The extractor called `name`, or one of the user's own.
 
     Args:
-        name: `inception`, `fashion`, `random`; `inception:clean`, which resizes as clean-fid does; `timm:NAME` or
-            `dinov2:NAME`, whose weights lie on this machine; `stacked:NAME`, which looks with NAME at each channel
-            alone; `my_file.py:NAME`, what NAME is (or returns) in that file; an object with the attributes of
-            `Extractor`; or any network of float pictures (b c h w) in [0, 1] to features (b d), which gets them (see
-            `ModuleExtractor`).
+        name: `inception`, `fashion`, `random`; `inception:clean`, which resizes as clean-fid does; `inception:bf16`
+            and `inception:clean:bf16`, for a GPU; `timm:NAME` or `dinov2:NAME`, whose weights lie on this machine;
+            `stacked:NAME`, which looks with NAME at each channel alone; `my_file.py:NAME`, what NAME is (or
+            returns) in that file; an object with the attributes of `Extractor`; or any network of float pictures (b
+            c h w) in [0, 1] to features (b d), which gets them (see `ModuleExtractor`).
         weights: a file of weights, or the folder it lies in; None searches.
         head: Inception's: a file with its classifier, for the Inception Score.
         resize: Inception's: `tf-bilinear` (default) or `clean`.
