@@ -1,4 +1,4 @@
-"""What looks wrong with the pictures themselves, whatever is measured of them."""
+"""What is doubtful about a judgement, whatever is measured: the pictures themselves, and the network that looks."""
 
 from __future__ import annotations
 
