@@ -104,8 +104,10 @@ def test_the_model_can_be_packed_and_is_the_same(trained: Path, cli: Cli, tmp_pa
 
 def test_the_report_holds_ledger_and_claim_and_lies_beside_the_model(trained: Path, cli: Cli, tmp_path: Path) -> None:
     model = Path(shutil.copytree(trained / "model", tmp_path / "model"))
-    done = cli("evaluate", model, "--data", trained / "patients.csv", "--test", trained / "others.csv")
+    real = ("--data", trained / "patients.csv", "--test", trained / "others.csv")
+    done = cli("evaluate", model, *real, "--shadows", 4)
     assert done.code == 0, done
+    assert "4 shadow models, each on half of 1200 rows" in done.out
     assert "at most 7.39 times as likely" in done.out
     assert "membership-distance-auc" in done.out
     assert not list(model.glob("quality*")), "whoever gets the model must not get what was seen of the real rows"

@@ -71,6 +71,15 @@ def test_a_run_is_judged_and_the_verdict_written(trained: Path) -> None:
     assert json.loads((trained / "run" / "quality.json").read_text())
 
 
+def test_shadow_models_are_trained_as_the_run_was(trained: Path, tmp_path: Path) -> None:
+    said = run("evaluate", trained / "run", "--shadows", 4, "--out", tmp_path / "attacked.html")
+    assert "membership-shadow-auc, isolated" in said
+    assert "4 shadow models, each on half of" in said
+    assert "at least 4 shadow models" in run("evaluate", trained / "run", "--shadows", 3, code=1)
+    people = trained / "people.csv"
+    assert "no run and no saved model" in run("evaluate", people, "--data", people, "--shadows", 4, code=1)
+
+
 def test_rows_made_by_anything_are_judged(trained: Path) -> None:
     run("generate", trained / "run", "-n", 300, "--out", trained / "made.csv")
     assert "real-or-fake-auc" in run("evaluate", trained / "made.csv", "--data", trained / "people.csv")

@@ -95,7 +95,7 @@ def test_what_was_not_measured_is_said(tables: Any, schema: Schema, honest: Tabl
     assert "nothing was held out" in found.get("tstr-r2, random forest").protocol.split  # type: ignore[union-attr]
     assert found["tstr-r2, gradient boosting"] > 0.5
     assert set(honest.missing) == {"membership-shadow-auc"}
-    with pytest.raises(DataError, match="no synthesizer was given"):
+    with pytest.raises(DataError, match="no shadow models were asked for"):
         honest["membership-shadow-auc"]
 
 

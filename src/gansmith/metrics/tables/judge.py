@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 HELD_OUT = "there are no held-out rows; give `test`, rows of the same kind that the generator never saw"
 NO_TARGET = "no target column was named"
-NO_SHADOW = "no synthesizer was given to train shadow models with"
+NO_SHADOW = "no shadow models were asked for (`gansmith evaluate RUN --shadows 8`)"
 SPARE = 0.25  # the part of the real rows that models are tested on when nothing was held out
 
 

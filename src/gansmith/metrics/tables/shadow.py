@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 TrainAndSample: TypeAlias = "Callable[[pd.DataFrame, int], pd.DataFrame]"
 Progress: TypeAlias = Callable[[str], None]
 Flags: TypeAlias = npt.NDArray[np.bool_]
+FEWEST = 4  # shadow models
 FLOOR, SHRINK, RESAMPLES = 0.01, 4.0, 400
 
 
@@ -63,8 +64,8 @@ def shadow_attack(
     Raises:
         DataError: fewer than 4 shadow models, or fewer than 20 rows.
     """
-    if shadows < 4 or len(frame) < 20:
-        raise DataError(f"the attack needs at least 4 shadow models and 20 rows; got {shadows} and {len(frame)}")
+    if shadows < FEWEST or len(frame) < 20:
+        raise DataError(f"the attack needs at least {FEWEST} shadow models and 20 rows; got {shadows}, {len(frame)}")
     frame = frame.iloc[pick(len(frame), most, seed, 9)].reset_index(drop=True)
     rng = np.random.default_rng([seed, 11])
     chosen, isolated = choose(frame, schema, min(targets, len(frame) // 2), rng)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.tables_read import is_table, open_table
-from ...errors import DataError, RunFolderError
+from ...errors import DataError, RunFolderError, UserError
 from ...metrics.tables import TableJudgement, judge_table
+from ...metrics.tables.shadow import FEWEST as FEWEST_SHADOWS
+from ...metrics.tables.shadow import TrainAndSample
 from ...privacy.ledger import Ledger
 from ...privacy.prepare import bare
 from ...report.tables import write_table_report
@@ -22,6 +24,10 @@ from .private_store import is_private
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .synthesizer import TableSynthesizer
+
+    Trained = TableSynthesizer | PrivateTableSynthesizer
 
 MOST = 100_000  # rows of each side
 
@@ -52,6 +58,7 @@ class _Sides:
     target: str | None
     about: dict[str, Any]
     ledger: Ledger | None = None
+    again: TrainAndSample | None = None  # trains as the judged model was
 
 
 def evaluate_table(
@@ -64,6 +71,7 @@ def evaluate_table(
     seed: int = 0,
     out: Path | str | None = None,
     baselines: bool = True,
+    shadows: int = 0,
     recipe: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> TableEvaluation:
@@ -79,12 +87,20 @@ def evaluate_table(
         out: the report; `quality.html` in the run's folder when left out, or beside a file of synthetic rows or a
             private model.
         baselines: whether simple generators are judged too.
+        shadows: models trained as this one was, on halves of 4,000 rows at most, for the membership attack that learns
+            from them; none, or at least 4. Each takes a training's time.
         recipe: needed for a run with a recipe of your own.
 
     Raises:
-        UserError: nothing there, no real rows named, columns that differ.
+        UserError: nothing there, no real rows named, columns that differ, shadow models asked for of a mere file.
     """
     made = Path(made)
+    if shadows and not is_table_model(made):
+        raise UserError(
+            f"shadow models are trained as a run was, and {made} is no run and no saved model: leave --shadows out"
+        )
+    if 0 < shadows < FEWEST_SHADOWS:
+        raise UserError(f"the attack learns from at least {FEWEST_SHADOWS} shadow models; asked for: {shadows}")
     sides = _of_model(made, data, n, seed, recipe) if is_table_model(made) else _of_file(made, data, n)
     test = sides.test if test is None else open_table(test, schema=sides.schema).frame()
     judgement = judge_table(
@@ -94,6 +110,8 @@ def evaluate_table(
         test=test,
         target=target or sides.target,
         baselines=baselines,
+        shadow=sides.again if shadows else None,
+        shadows=shadows,
         seed=seed,
         progress=progress,
     )
@@ -122,7 +140,8 @@ def _of_model(path: Path, data: Any, n: int | None, seed: int, recipe: str | Non
         return _of_private(model, given, n, seed)
     real, held = model.split(given)
     fake = model.sample(min(n or len(real), MOST), seed=seed)
-    return _Sides(real[:MOST], fake, held, model.schema_, model.target, _about(model.generator_.name, given))
+    about = _about(model.generator_.name, given)
+    return _Sides(real[:MOST], fake, held, model.schema_, model.target, about, again=_retraining(model))
 
 
 def _of_private(model: PrivateTableSynthesizer, data: Any, n: int | None, seed: int) -> _Sides:
@@ -131,7 +150,17 @@ def _of_private(model: PrivateTableSynthesizer, data: Any, n: int | None, seed: 
     table = open_table(data, schema=Schema(tuple(map(bare, model.schema_))))
     fake = model.sample(min(n or table.rows, MOST), seed=seed)
     about = _about(model.generator_.name, data)
-    return _Sides(table.frame()[:MOST], fake, None, table.schema, model.target, about, model.ledger_)
+    again = _retraining(model)
+    return _Sides(table.frame()[:MOST], fake, None, table.schema, model.target, about, model.ledger_, again)
+
+
+def _retraining(model: Trained) -> TrainAndSample:
+    """Trains on other rows as the model was trained, and makes as many."""
+
+    def train_and_sample(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+        return model.untrained(seed).fit(frame).sample(len(frame), seed=seed)
+
+    return train_and_sample
 
 
 def _about(recipe: str, data: Any) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from ...errors import CheckpointError, ConfigError, RunFolderError
 from ...privacy.accounting import default_delta
 from ...privacy.ledger import Ledger
 from ...privacy.noise import Noise, secret_seed
-from ...privacy.prepare import conform, prepare
+from ...privacy.prepare import bare, conform, prepare
 from ...privacy.stated import Stated, read_stated
 from ...recipes.base import Recipe, fold
 from ...tabular.rows import EncodedRows
-from ...tabular.schema import DISCRETE
+from ...tabular.schema import DISCRETE, Schema
 from ...tabular.spec import TableSpec
 from .. import catalogue
 from ..generate import Generator, load
@@ -192,6 +192,17 @@ class PrivateTableSynthesizer(Maker):
         self.generator_, self.ledger_, self.spec_, self.calls_ = generator, ledger, spec, 0
         self.schema_, self.rules_ = spec.schema, Rules(spec.schema)
         self.n_features_in_, self.feature_names_in_ = len(spec.schema), np.array(spec.schema.names, dtype=object)
+
+    def untrained(self, seed: int) -> PrivateTableSynthesizer:
+        """One with the same settings and kinds of columns, of another seed, that learnt nothing yet; bounds and
+        categories are found anew.
+
+        Raises:
+            NotFittedError: nothing was learnt yet.
+        """
+        self._need_fitted("be trained anew")
+        settings = {"schema": Schema(tuple(map(bare, self.schema_))), "seed": seed}
+        return type(self)(**{**self.get_params(), **settings})
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> Path:
         """Writes what was learnt, and the ledger, to a folder: safetensors and JSON.

@@ -158,6 +158,17 @@ class TableSynthesizer(Learner, Maker):
             self._table = table if table is not None and table.rows == self.rows_ else None
         return self._table
 
+    def untrained(self, seed: int) -> TableSynthesizer:
+        """One with the same settings and columns, of another seed, that learnt nothing yet.
+
+        Raises:
+            NotFittedError: nothing was learnt yet.
+        """
+        self._need_fitted("be trained anew")
+        samples = self.samples if self.run_ is None else store.run_config(self.run_).samples
+        settings = {"schema": self.schema_, "samples": samples, "seed": seed, "out": None, "quiet": True}
+        return type(self)(**{**self.get_params(), **settings})
+
     # keeping
 
     def save(self, path: Path | str) -> Path:
