@@ -117,13 +117,17 @@ def _figures(found: LabResult) -> dict[str, Any]:
 
 def run(names: Sequence[str] = ()) -> None:
     """Measures every table that has no figures yet, one after another, and keeps them as they come."""
-    result = machine.kept("imbalance") or {"seed": SEED, "tables": []}
-    result = {"seed": result["seed"], "tables": result["tables"]}
     for name in names or TABLES:
-        if name not in {found["name"] for found in result["tables"]}:
+        if name not in {found["name"] for found in _kept()}:
             print(f"-- {name}", flush=True)
-            result["tables"].append(measure(name))
-            machine.keep("imbalance", result)
+            found = measure(name)  # minutes, in which another process may keep some
+            machine.keep(
+                "imbalance", {"seed": SEED, "tables": [*_kept(), found]}
+            )
+
+
+def _kept() -> list[dict[str, Any]]:
+    return list((machine.kept("imbalance") or {"tables": []})["tables"])
 
 
 def ranks(tables: Sequence[dict[str, Any]], model: str | None = None) -> dict[str, float]:
