@@ -121,9 +121,7 @@ def run(names: Sequence[str] = ()) -> None:
         if name not in {found["name"] for found in _kept()}:
             print(f"-- {name}", flush=True)
             found = measure(name)  # minutes, in which another process may keep some
-            machine.keep(
-                "imbalance", {"seed": SEED, "tables": [*_kept(), found]}
-            )
+            machine.keep("imbalance", {"seed": SEED, "tables": [*_kept(), found]})
 
 
 def _kept() -> list[dict[str, Any]]:
