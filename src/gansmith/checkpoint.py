@@ -217,11 +217,16 @@ def prune(run: Path, keep: int, spare: Sequence[Path] = ()) -> list[Path]:
     """Removes all but the newest `keep` checkpoints, and those in `spare`; call it only after a newer one is safely
     written."""
     gone = [path for path in steps(run)[:-keep] if path not in spare] if keep > 0 else []
-    for folder in gone:
+    remove(run, gone)
+    return gone
+
+
+def remove(run: Path, folders: Sequence[Path]) -> None:
+    """Removes checkpoints of a run; a killed process leaves none of them half there."""
+    for folder in folders:
         aside = run / f"{_TEMPORARY}old-{folder.name}-{os.getpid()}"
         os.rename(folder, aside)
         shutil.rmtree(aside, ignore_errors=True)
-    return gone
 
 
 def clean(run: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gansmith.health.finding import Failure, Family, Finding, Severity, causes
-from gansmith.health.policy import LEAST_WINDOW, Policy
+from gansmith.health.policy import LEAST_WINDOW, Policy, Remedy
 
 ALL = frozenset({"calm", "return", "augment"})
 
@@ -61,3 +61,35 @@ def test_causes_silence_their_symptoms() -> None:
     assert [f.name for f in causes([finding("collapse", "diversity"), frozen])] == ["frozen_network"]
     a, b = finding("a", "bug", explains=("b",)), finding("b", "bug", explains=("a",))
     assert {f.name for f in causes([a, b])} == {"a", "b"}
+
+
+def undone(policy: Policy, *, until: int, times: int = 60) -> list[tuple[str, str | None]]:
+    """Actions and what each undoes, where a divergence stands in the first `until` readings."""
+    bad = finding("divergence", "divergence")
+    remedies = [policy.decide([bad] if i < until else [], 1_000 * i) for i in range(times)]
+    return [(r.action, r.undoes) for r in remedies if r is not None]
+
+
+def test_what_does_not_help_in_its_window_is_undone() -> None:
+    assert undone(Policy(ALL), until=60) == [("calm", None), ("return", "calm"), ("return", None), ("finish", None)]
+
+
+def test_what_helped_is_never_undone() -> None:
+    policy, bad = Policy(ALL), finding("divergence", "divergence")
+    assert undone(policy, until=4) == [("calm", None)]
+    again = [policy.decide([bad], 100_000 + 1_000 * i) for i in range(3)]
+    assert [(r.action, r.undoes) for r in again if r is not None] == [("return", None)]
+
+
+def test_another_failure_undoes_nothing() -> None:
+    policy = Policy(ALL)
+    assert undone(policy, until=2, times=2) == [("calm", None)]
+    later = [policy.decide([finding("collapse", "diversity")], 50_000 + 1_000 * i) for i in range(9)]
+    assert [(r.action, r.undoes) for r in later if r is not None] == [("return", None)]
+
+
+def test_a_restart_does_not_make_an_action_a_success() -> None:
+    policy, bad = Policy(ALL), finding("overfitting_d", "overfit")
+    policy.took(Remedy("augment", bad), 10_000)
+    taken = [policy.decide([bad], 10_000 + 1_000 * i) for i in range(LEAST_WINDOW + 2)]
+    assert [(r.action, r.undoes) for r in taken if r is not None] == [("finish", "augment")]

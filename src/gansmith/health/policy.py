@@ -6,7 +6,8 @@
     overfitting  -> augment what D sees; where that is done already, stop at the best average
 
 What is no more than a warning, such as a plateau, is told and not acted on: `--patience` ends a run that gets no
-better. Where an action has not helped within its window the next one is tried; after three the run ends.
+better. Where an action has not helped within its window it is undone, where it was taken in place, and the next one is
+tried; after three the run ends.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ Action: TypeAlias = Literal["stop", "calm", "return", "augment", "finish"]
 ATTEMPTS = 3
 WINDOW = 0.15  # of a run of known length: how long an action has to show that it helps
 LEAST_WINDOW = 6  # readings, at the least
+IN_PLACE = ("calm", "augment")  # actions whose run is kept as it was before them, so that they can be undone
 POLLS = 2  # readings in a row that a finding must stand before anything is done
 CURES: dict[str, tuple[Action, ...]] = {
     "bug": ("stop",),
@@ -41,11 +43,13 @@ class Remedy:
             asked, with the best weights kept.
         finding: why.
         attempt: number of this action, from 1.
+        undoes: the action before it, which did not help: the run first goes back to where it was before that.
     """
 
     action: Action
     finding: Finding
     attempt: int = 1
+    undoes: Action | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {"action": self.action, "finding": self.finding.to_json(), "attempt": self.attempt}
@@ -66,6 +70,7 @@ class Policy:
     _since: int = 0
     _readings: int = 0
     _standing: dict[str, int] = field(default_factory=dict)
+    _on_trial: bool = False
 
     def decide(self, findings: Sequence[Finding], samples: int) -> Remedy | None:
         """What to do now, `samples` samples into the run; None for nothing."""
@@ -74,6 +79,8 @@ class Policy:
         self._standing = {name: self._standing.get(name, 0) + 1 for name in names}
         if self.tried and self._waits(samples):
             return None
+        if self._on_trial and not any(f.failure.family == self._tried_for for f in findings):
+            self._on_trial = False  # it helped
         for finding in findings:
             if self._standing[finding.name] < (1 if finding.severity == "bug" else POLLS):
                 continue
@@ -81,10 +88,14 @@ class Policy:
                 continue
             remedy = self._for(finding)
             if remedy is not None:
-                self.tried.append(remedy)
-                self._since, self._readings, self._standing = samples, 0, {}
+                self.took(remedy, samples)
                 return remedy
         return None
+
+    @property
+    def _tried_for(self) -> str:
+        """The family of failures that the last action was taken against."""
+        return self.tried[-1].finding.failure.family
 
     def _waits(self, samples: int) -> bool:
         """Whether the last action still has time to show that it helps."""
@@ -97,15 +108,18 @@ class Policy:
         attempt = len(self.tried) + 1
         if not cures:
             return None
+        left: list[Action] = [a for a in cures if a not in used] or [a for a in cures if a == "return"] or ["finish"]
         if attempt > ATTEMPTS:
-            return Remedy("finish", finding, attempt) if "finish" not in used else None
-        left = [a for a in cures if a not in used] or [a for a in cures if a == "return"] or ["finish"]
-        return Remedy(left[0], finding, attempt)
+            if "finish" in used:
+                return None
+            left = ["finish"]
+        fruitless = self._on_trial and self._tried_for == finding.failure.family and self.tried[-1].action in IN_PLACE
+        return Remedy(left[0], finding, attempt, undoes=self.tried[-1].action if fruitless else None)
 
     def took(self, remedy: Remedy, samples: int) -> None:
-        """Notes what was done before a restart."""
+        """Notes what is done, or was done before a restart."""
         self.tried.append(remedy)
-        self._since = samples
+        self._since, self._readings, self._standing, self._on_trial = samples, 0, {}, True
 
     def returned(self, samples: int) -> None:
         """The run is at another place than it was: the window counts from there."""

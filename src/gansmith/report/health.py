@@ -33,8 +33,9 @@ def health(record: Record) -> dict[str, Any] | None:
         return None
     return {
         "looks": len(readings),
+        "refused": len(record.of("skip")),
         "findings": _findings(record),
-        "treatments": [_treatment(event) for event in record.of("treatment")],
+        "treatments": [_treatment(event) for event in record.of("treatment", "undone")],
         "charts": _charts(readings),
     }
 
@@ -61,10 +62,11 @@ def _findings(record: Record) -> list[dict[str, Any]]:
 def _treatment(event: Mapping[str, Any]) -> dict[str, Any]:
     changed = ", ".join(f"{name}={value}" for name, value in event.get("changed", {}).items())
     why = event["finding"]["failure"]["title"]
+    done = f"undid this, for it did not help: back to {event['to']}" if event["event"] == "undone" else ""
     return {
-        "samples": event["samples"],
+        "samples": event.get("at", event["samples"]),
         "why": why,
-        "done": DONE.get(event["action"], event["action"]),
+        "done": done or DONE.get(event["action"], event["action"]),
         "changed": changed,
     }
 

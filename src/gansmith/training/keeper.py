@@ -42,12 +42,14 @@ class Keeper:
     Attributes:
         norms: weight norm of each network at the last look.
         healthy: checkpoints of moments at which no monitor saw anything serious, the newest last.
+        before: the checkpoint from before the last treatment in place, by which it can be undone.
     """
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
         self.norms: dict[str, float] = {}
         self.healthy: list[Path] = []
+        self.before: Path | None = None
         self._failed_saves = 0
 
     def save(self, *, final: bool = False) -> None:
@@ -81,7 +83,8 @@ class Keeper:
         sound = bool(judged) and all(judged)
         self.healthy = [*self.healthy, path][-HEALTHY:] if sound else self.healthy
         if trainer.runtime.rank == 0:
-            checkpoint.prune(trainer.out, trainer.config.keep, spare=self.healthy)
+            spare = [*self.healthy, *([self.before] if self.before else [])]
+            checkpoint.prune(trainer.out, trainer.config.keep, spare=spare)
         trainer.journal.write("save", **trainer.where(), path=path.name, sound=sound)
         trainer.tell("saved", path)
 
@@ -109,8 +112,8 @@ class Keeper:
                 f"to go on all the same: {folder.command('resume', trainer.out, '--accept-data-change')}"
             )
         self._compare_settings(trainer.progress.settings)
-        self.healthy = treatment.healthy(trainer)
         trainer.journal.rewind(trainer.progress.step)
+        self.healthy, self.before = treatment.healthy(trainer), treatment.before(trainer)
         return path.name
 
     def _settings(self) -> dict[str, Any]:
@@ -196,6 +199,21 @@ class Keeper:
         """What the user calls these rows, where the source can tell."""
         tell = getattr(self.trainer.source, "names", None)
         return [str(n) for n in tell(torch.tensor(rows[:8], dtype=torch.int64))] if tell and rows else []
+
+    def keep_before(self) -> None:
+        """Saves the run as it is, and keeps that checkpoint until the next treatment."""
+        self.before = None
+        self.save()
+        path = checkpoint.step_folder(self.trainer.out, self.trainer.progress.step)
+        self.before = path if self._failed_saves == 0 else None
+
+    def forget_after(self, path: Path) -> None:
+        """Removes the checkpoints that are younger than `path`, which the run has gone back to for good."""
+        step, out = checkpoint.step_of(path), self.trainer.out
+        self.healthy = [kept for kept in self.healthy if checkpoint.step_of(kept) <= step]
+        self.before = None
+        if self.trainer.runtime.rank == 0:
+            checkpoint.remove(out, [later for later in checkpoint.steps(out) if checkpoint.step_of(later) > step])
 
     def return_to(self, path: Path) -> None:
         """To where the run was when `path` was written, with another seed for noise and data; time goes on."""

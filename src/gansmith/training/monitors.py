@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +120,10 @@ class View:
 
     def where(self) -> dict[str, Any]:
         return self._trainer.where()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Within, networks compute on this process without the others."""
+        return self._trainer.runtime.alone()
 
     def agree(self, flag: bool) -> bool:
         """Whether any process says so; asked on all of them."""
@@ -346,6 +350,8 @@ def _in_words(event: Mapping[str, Any]) -> str | None:
             return f"no longer to be seen: {event['name'].replace('_', ' ')}"
         case "treatment":
             return _treated(event)
+        case "undone":
+            return f"undid the treatment that did not help: back to {event['to']}, with the settings of then"
         case "oom":
             return f"memory ran out; now {event['micro']} examples at a time, still {event['batch']} per step"
         case "save_failed" | "warning" | "damaged":

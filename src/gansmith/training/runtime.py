@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -122,6 +122,20 @@ class Runtime:
         dist.all_gather_object(things, thing)
         return things
 
+    def first(self, thing: T) -> T:
+        """What process 0 passed; it must be picklable."""
+        return self.gather(thing)[0]
+
+    @staticmethod
+    @contextmanager
+    def alone() -> Iterator[None]:
+        """Within, batch normalisation in training mode takes this process's examples alone and waits for no other."""
+        _CrossProcess.alone = True
+        try:
+            yield
+        finally:
+            _CrossProcess.alone = False
+
     def same(self, text: str) -> bool:
         """Whether all processes passed the same text."""
         return len(set(self.gather(text))) == 1
@@ -168,8 +182,10 @@ def _sum_over_processes(x: Tensor) -> Tensor:
 class _CrossProcess(_BatchNorm):
     """Batch normalisation over the batch of all processes; equal shares are assumed."""
 
+    alone = False
+
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
+        if not self.training or _CrossProcess.alone:
             return super().forward(x)
         axes = [i for i in range(x.dim()) if i != 1]
         n = x.numel() / x.shape[1] * dist.get_world_size()

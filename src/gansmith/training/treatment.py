@@ -25,18 +25,20 @@ def carry_out(trainer: Trainer) -> bool:
     Raises:
         TrainingFailed: a bug was found that no treatment mends.
     """
-    before = trainer.progress.step
-    for monitor in trainer.monitors:
-        remedy, monitor.remedy = monitor.remedy, None
+    step = trainer.progress.step
+    asked = trainer.runtime.first([monitor.remedy for monitor in trainer.monitors])  # process 0 decides for all
+    for monitor, remedy in zip(trainer.monitors, asked, strict=True):
+        monitor.remedy = None
         if remedy is not None:
             _treat(trainer, monitor, remedy)
-    return trainer.progress.step != before
+    return trainer.progress.step != step
 
 
 def _treat(trainer: Trainer, monitor: Monitor, remedy: Remedy) -> None:
     """Notes the action with its evidence, then takes it."""
-    note = {"action": remedy.action, "attempt": remedy.attempt, "finding": remedy.finding.to_json()}
-    where = trainer.where()
+    if remedy.undoes is not None:
+        _undo(trainer, remedy)
+    note, where = remedy.to_json(), trainer.where()
     match remedy.action:
         case "stop":
             trainer.journal.write("treatment", **where, **note)
@@ -51,15 +53,38 @@ def _treat(trainer: Trainer, monitor: Monitor, remedy: Remedy) -> None:
             monitor.enough = True
         case "return":
             path = _healthy_before(trainer, remedy.finding.onset)
-            trainer.keeper.return_to(path)
+            _go_back(trainer, path)
             _adopt(trainer, trainer.recipe.calmer(trainer.source.spec))
-            trainer.journal.write("treatment", **where, **note, to=path.name, changed=_changes(trainer))
-            trainer.figures.clear()
-        case "calm" | "augment":
+            told = {"at": where["samples"], "to": path.name, "changed": _changes(trainer)}
+            trainer.journal.write("treatment", **trainer.where(), **note, **told)  # as of there, for a restart
             trainer.keeper.save()
-            spec = trainer.source.spec
+        case "calm" | "augment":
+            trainer.keeper.keep_before()
+            kept, spec = trainer.keeper.before, trainer.source.spec
             _adopt(trainer, trainer.recipe.calmer(spec) if remedy.action == "calm" else trainer.recipe.augmented(spec))
-            trainer.journal.write("treatment", **where, **note, changed=_changes(trainer))
+            changed = _changes(trainer)
+            trainer.journal.write("treatment", **where, **note, kept=kept and kept.name, changed=changed)
+
+
+def _undo(trainer: Trainer, remedy: Remedy) -> None:
+    """Goes back to where the run was before its last treatment, to the settings of then, with other noise."""
+    where, kept = trainer.where(), trainer.keeper.before
+    sound = kept is not None and kept.exists() and checkpoint.damage(kept) is None
+    name = trainer.runtime.first(kept.name if kept is not None and sound else None)
+    if name is None:
+        message = f"the treatment that did not help ({remedy.undoes}) cannot be undone: its checkpoint is gone"
+        trainer.journal.write("warning", **where, message=message)
+        return
+    _go_back(trainer, trainer.out / name)
+    told = {"at": where["samples"], "to": name, "action": remedy.undoes, "finding": remedy.finding.to_json()}
+    trainer.journal.write("undone", **trainer.where(), **told)
+
+
+def _go_back(trainer: Trainer, path: Path) -> None:
+    """To a checkpoint, with other noise; what came after it is no part of the run any more."""
+    trainer.keeper.return_to(path)
+    trainer.keeper.forget_after(path)
+    trainer.figures.clear()
 
 
 def take_up(trainer: Trainer, regime: Mapping[str, Any]) -> None:
@@ -80,8 +105,21 @@ def healthy(trainer: Trainer) -> list[Path]:
     return [path for path in checkpoint.steps(trainer.out) if path.name in named]
 
 
+def before(trainer: Trainer) -> Path | None:
+    """The checkpoint from before the last treatment, that a resumed run's log tells of and that is still there."""
+    log = trainer.out / folder.LOG
+    treated = [e for e in read(log) if e.get("event") == "treatment"] if log.exists() else []
+    name = treated[-1].get("kept") if treated else None
+    return trainer.out / name if name and (trainer.out / name).exists() else None
+
+
 def _healthy_before(trainer: Trainer, samples: int) -> Path:
-    """The newest healthy checkpoint that is no younger than `samples`; else the oldest there is."""
+    """The newest healthy checkpoint that is no younger than `samples`, else the oldest there is, as process 0 knows
+    them."""
+    return trainer.out / trainer.runtime.first(_healthy_until(trainer, samples).name)
+
+
+def _healthy_until(trainer: Trainer, samples: int) -> Path:
     batch, known = trainer.config.batch, checkpoint.steps(trainer.out)
     sound = [path for path in known if path in trainer.keeper.healthy and not checkpoint.damage(path)]
     early = [path for path in sound if checkpoint.step_of(path) * batch <= samples]
