@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from gansmith.health.detectors import detect_all
-from gansmith.health.finding import Finding, causes
+from gansmith.health.finding import Finding, Standing, causes
 from gansmith.health.history import History
 
 from .trace import Trace
@@ -31,16 +31,12 @@ Method: TypeAlias = Callable[[Trace], list[Moment]]
 
 def doctor(trace: Trace) -> list[Moment]:
     """The doctor's findings as they would have stood after each reading: today's detectors over what was read then."""
-    ever = {f.name: f for f in trace.contract}
-    moments = [_moment(0, causes(trace.contract))]
+    standing, moments = Standing(trace.contract), [_moment(0, causes(trace.contract))]
     history = History([], trace.history.length, trace.history.facts)
     for reading in trace.history.readings:
         history.readings.append(reading)
-        now = detect_all(history)
-        for finding in now:
-            ever.setdefault(finding.name, finding)
-        standing = {f.name: ever[f.name] for f in now} | {f.name: f for f in trace.contract}
-        moments.append(_moment(reading.samples, causes(list(standing.values()))))
+        standing.see(detect_all(history))
+        moments.append(_moment(reading.samples, standing.findings()))
     return moments
 
 

@@ -59,6 +59,7 @@ def doctor_of(run: Run) -> Doctor:
         batch=s.batch,
         loss=s.loss,
         half_life={"G": half_life(s.average, s.batch)} if s.average is not None else None,
+        scaler=run.scaler,
         every=max(1, round(s.steps / POLLS)) * s.batch,
     )
 
@@ -103,8 +104,7 @@ def play(
             run.step()
         with clock.on("doctor"):
             if doctor is not None:
-                scale = {"scale": run.scaler.get_scale()} if run.setting.half else None
-                doctor.observe(run.x, run.y, losses=run.losses, figures=scale)
+                doctor.observe(run.x, run.y, losses=run.losses)
         for name, value in run.losses.items():
             losses[name].append(value.detach())
         if run.at in looked:

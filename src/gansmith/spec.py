@@ -31,9 +31,15 @@ class Spec(ABC):
     """What one example looks like. JSON both ways; saved with the model, so decoding needs no data set.
 
     `kind` names the subclass in JSON. A subclass is a frozen dataclass whose fields are JSON values.
+
+    Attributes:
+        repeats: whether equal examples are nothing unusual in such data.
+        fills: whether such data reach both of their bounds, so that to use half of the range is a mistake.
     """
 
     kind: ClassVar[str]
+    repeats: ClassVar[bool] = False
+    fills: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -21,14 +21,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 
 import torch
 from safetensors.torch import save_file
-from toys import FusedToy, NormToy, Points, Toy, everything, prepare
+from toys import Asks, Excitable, FusedToy, NormJudged, NormToy, Points, Toy, everything, prepare
 
 from gansmith.batch import Batch
 from gansmith.errors import GansmithError
+from gansmith.health.finding import Failure, Finding
+from gansmith.health.policy import Remedy
+from gansmith.training.checkup import Checkup
 from gansmith.training.monitors import Monitor, SampleGrid, TensorBoardLog, View
 
 torch.set_num_threads(1)
-RECIPES = {"toy": Toy, "norm": NormToy, "fused": FusedToy}
+RECIPES = {"toy": Toy, "norm": NormToy, "fused": FusedToy, "excitable": Excitable, "judged": NormJudged}
 
 
 class Eventful(Points):
@@ -100,11 +103,30 @@ class Speaker(Monitor):
             print(event["event"], event.get("message") or event.get("reason") or "", file=sys.stderr, flush=True)
 
 
+class FirstAsks(Asks):
+    """Asks for a remedy on the first process alone, as a doctor does; `STEP:ACTION`, or `STEP:ACTION:UNDOES`."""
+
+    def __init__(self, text: str) -> None:
+        step, action, *undoes = text.split(":")
+        failure = Failure("divergence", "Divergence", "serious", "divergence", "meaning", "advice", "paper")
+        remedy: Any = Remedy(action, Finding(failure, 0, 1), undoes=undoes[0] if undoes else None)  # type: ignore[arg-type]
+        super().__init__(int(step), remedy)
+
+    def tick(self, view: View, figures: Mapping[str, float]) -> None:
+        if view.first:
+            super().tick(view, figures)
+        else:
+            self.sound = None  # type: ignore[assignment]
+
+
 def arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
     parser.add_argument("--recipe", choices=RECIPES, default="toy")
     parser.add_argument("--at", action="append", default=[])
+    parser.add_argument("--asks", action="append", default=[])
+    parser.add_argument("--constant", action="store_true", help="all examples are the same")
+    parser.add_argument("--doctor", type=int, help="steps between two looks")
     for flag in ("resume", "overwrite", "accept_data_change", "monitors"):
         parser.add_argument(f"--{flag}", action="store_true")
     for number, value in {"steps": 60, "tick": 10, "save_every": 20, "seed": 0, "devices": 1, "width": 16}.items():
@@ -120,7 +142,12 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     options = arguments(argv)
     source = Eventful(options.at, fingerprint=options.fingerprint)
+    if options.constant:
+        source.x = source.x[:1].repeat(len(source.x), 1)
     monitors = [Speaker(), *([SampleGrid(16), TensorBoardLog()] if options.monitors else [])]
+    monitors += [FirstAsks(text) for text in options.asks]
+    if options.doctor:
+        monitors.append(Checkup(every=options.doctor * options.batch))
     given = ("steps", "tick", "save_every", "seed", "devices", "batch", "micro", "resume", "overwrite")
     code = 0
     try:

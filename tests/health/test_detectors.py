@@ -482,6 +482,25 @@ def test_a_fault_that_somebody_refused_is_a_note() -> None:
     assert found["bad_batch"].failure.explains == ()
 
 
+def test_a_refusal_may_be_told_at_the_next_reading() -> None:
+    told, silent = (one_bad_batch(healthy().put(0, skipped=0.0)) for _ in range(2))
+    told.signals["skipped"][9] = 0.01
+    early = [of(History(r.history().readings[:9], LENGTH), "bad_batch") for r in (told, silent)]
+    late = [of(r.history(), "bad_batch") for r in (told, silent)]
+    assert [f.severity for f in early if f is not None] == ["note", "note"]
+    assert [f.severity for f in late if f is not None] == ["note", "serious"]
+
+
+def test_broken_batches_are_counted() -> None:
+    run = refused(healthy())
+    run.signals["data/high"][[12, 20]] = 7e4
+    run.signals["skipped"][[12, 20]] = 0.01
+    found = of(run.history(), "bad_batch")
+    assert found is not None
+    assert found.evidence[0].text.endswith("were fed, in 3 of 25 readings")
+    assert found.severity == "note"
+
+
 def test_suspects_are_named() -> None:
     run = bins(healthy(), "clusters/fake", 8, without(2, 5))
     assert of(run.history(), "mode_dropping").suspects == ("cluster 2", "cluster 5")  # type: ignore[union-attr]

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from toys import NormToy, Toy, assert_same, events, everything, train
+from toys import Asks, Excitable, NormToy, Toy, assert_same, events, everything, train
 
 from gansmith import checkpoint
 from gansmith.errors import ConfigError
+from gansmith.health.finding import Failure, Finding
+from gansmith.health.policy import Remedy
 from gansmith.training import start
 from gansmith.training.config import TrainConfig
 
@@ -80,6 +82,32 @@ def test_a_bad_row_in_the_second_process_is_named(tmp_path: Path) -> None:
     assert "outside of the data's range" in skip["reason"]
     assert len(skip["rows"]) == len(skip["names"]) == 1
     assert events(tmp_path, "end")[0]["step"] == 24
+
+
+def test_what_the_first_process_decides_both_do(tmp_path: Path) -> None:
+    """Calmer settings, undone, and back to where all was well; the other process has no doctor."""
+    asked = ("--asks", "8:calm", "--asks", "16:return:calm")
+    launch(tmp_path / "two", "--recipe", "excitable", "--devices", 2, *COMMON, *asked, "--dump", tmp_path / "dump")
+    first, second = events(tmp_path / "two", "treatment")
+    assert (first["action"], first["kept"], first["changed"]) == ("calm", "step-000000008", {"lr": 1e-4})
+    assert events(tmp_path / "two", "undone")[0]["to"] == "step-000000008"
+    assert (second["action"], second["to"]) == ("return", "step-000000000")
+    bad = Finding(Failure("d", "D", "serious", "divergence", "", "", ""), 0, 1)
+    asks = [Asks(8, Remedy("calm", bad)), Asks(16, Remedy("return", bad, undoes="calm"))]
+    alone = train(tmp_path / "one", recipe=Excitable(), steps=24, tick=8, save_every=12, monitors=asks)
+    assert_same(load_file(tmp_path / "dump"), everything(alone), close=True)
+
+
+def test_a_doctor_looks_without_waiting_for_the_others(alone: Mapping[str, Path], tmp_path: Path) -> None:
+    """Batch normalisation in training mode, which otherwise is over all processes; a bug ends both."""
+    launch(tmp_path / "run", "--recipe", "judged", "--devices", 2, *COMMON, "--doctor", 6, "--dump", tmp_path / "dump")
+    alike(tmp_path / "run", tmp_path / "dump", alone["norm"])
+    seen = [e["values"] for e in events(tmp_path / "run", "health")]
+    assert len(seen) == 4
+    assert {"evaluation_gap", "separation", "gradient/G", "update/D", "dead/G.3"} <= set(seen[0])
+    said = launch(tmp_path / "bug", "--devices", 2, *COMMON, "--doctor", 6, "--constant", wanted=1)
+    assert "All training examples are the same" in said
+    assert events(tmp_path / "bug", "treatment")[0]["action"] == "stop"
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gansmith.batch import Batch
+from gansmith.health.policy import Remedy
 from gansmith.recipes.base import Context, Networks, Phase, Recipe
 from gansmith.spec import Spec
+from gansmith.training.monitors import Monitor, View
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +145,55 @@ class NormToy(Toy):
 
         D = nn.Sequential(*mlp(spec.dim, 1), nn.Flatten(0))
         return Networks({"G": mlp(self.latent, spec.dim), "D": D, "E": mlp(spec.dim, self.latent)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged(Toy):
+    """A toy whose D can be asked."""
+
+    @property
+    def adversarial(self) -> str:
+        return "non_saturating"
+
+    def verdict(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
+        logits: Tensor = nets.D(batch["x"])
+        return logits
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormJudged(NormToy):
+    """The same with batch normalisation."""
+
+    def verdict(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
+        logits: Tensor = nets.D(batch["x"])
+        return logits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excitable(Toy):
+    """A toy with calmer settings."""
+
+    def calmer(self, spec: Spec) -> Excitable | None:
+        return replace(self, lr=1e-4) if self.lr > 1e-4 else None
+
+    def augmented(self, spec: Spec) -> Excitable:
+        return replace(self, lr=2e-4)
+
+
+class Asks(Monitor):
+    """Asks for a remedy at a certain step, and says until then that all is well.
+
+    Args:
+        after: a step that the run must have reached before.
+    """
+
+    def __init__(self, step: int, remedy: Remedy | None, after: int = 0) -> None:
+        self.step, self.asked, self.sound, self.after, self.reached = step, remedy, True, after, 0
+
+    def tick(self, view: View, figures: Any) -> None:
+        if view.step == self.step and self.asked is not None and self.reached >= self.after:
+            self.remedy, self.asked, self.sound = self.asked, None, False  # type: ignore[assignment]
+        self.reached = max(self.reached, view.step)
 
 
 @dataclass(frozen=True, kw_only=True)

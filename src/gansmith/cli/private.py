@@ -117,7 +117,8 @@ def show(plan: PrivatePlan) -> None:
     table(plan.rows(), ("column", "kind", "what is known of it"))
     say(
         f"\n{plan.recipe} on {plan.table.rows:,} rows within epsilon {plan.epsilon:g}, delta {plan.delta:.1e}. "
-        "Names and kinds of columns, and the number of rows, count as public."
+        "Names and kinds of columns, and the number of rows, count as public. "
+        "No doctor watches: each of its looks at real rows would have to be paid for."
     )
     if unstated := plan.unstated():
         names = [column.name for column in unstated[:3]]

@@ -53,7 +53,8 @@ def command(
         from ..report import write_report
 
         model = TableSynthesizer.load(run, recipe=recipe)
-        model.resume(data, samples=samples, minutes=minutes, accept=accept_data_change)
+        care = "watch" if no_treat else None
+        model.resume(data, samples=samples, minutes=minutes, accept=accept_data_change, doctor=care)
         write_report(run)
         say(f"done. The run is in {run}; its report is {run / 'report.html'}")
         return

@@ -44,8 +44,8 @@ GAMMA_SAMPLES = 5_000  # of each short run of --find-gamma
 @click.option("--patience", type=COUNT, help="Pictures: end when the score got no better for so many samples.")
 @click.option("--find-gamma", is_flag=True, help="Pictures: find the weight of R1 and R2 first, by short runs.")
 @click.option("--gamma-samples", type=COUNT, help="With --find-gamma: length of each of its runs.  [default: 5k]")
-@click.option("--no-treat", is_flag=True, help="Pictures: the doctor tells what goes wrong, and changes nothing.")
-@click.option("--no-doctor", is_flag=True, help="Pictures: nobody looks for what goes wrong.")
+@click.option("--no-treat", is_flag=True, help="The doctor tells what goes wrong, and changes nothing.")
+@click.option("--no-doctor", is_flag=True, help="Nobody looks for what goes wrong.")
 @click.option("--mirror", is_flag=True, help="Show every picture mirrored, too.")
 @click.option("--labels/--no-labels", default=None, help="Insist on labels, or leave them out.")
 @click.option("--schema", type=click.Path(path_type=Path), help="Tables: a YAML file that says what the columns are.")
@@ -53,7 +53,7 @@ GAMMA_SAMPLES = 5_000  # of each short run of --find-gamma
 @click.option("--constraints", type=click.Path(path_type=Path), help="Tables: a YAML file of what every row keeps.")
 @click.option("--target", metavar="COLUMN", help="Tables: the column that rows should help to predict.")
 @click.option(
-    "--holdout", type=click.FloatRange(0, 0.9), default=0.1, show_default=True, help="Tables: rows to judge by."
+    "--holdout", type=click.FloatRange(0, 0.9), help="Share left out, to judge by.  [default: tables 0.1, pictures 0]"
 )
 @click.option("--epsilon", type=ABOVE, help="Tables: keep differential privacy, within this budget.")
 @click.option("--delta", type=UNIT, help="With --epsilon: the chance that it fails.  [default: 1 / rows^1.1]")

@@ -105,7 +105,15 @@ def check(subject: Subject) -> list[Finding]:
     """All that is wrong with a subject before its first step."""
     x = subject.real[:LOOKED_AT]
     swapped = _swapped(x, subject.held_out)
-    looks = (_dtype(x), _finite(x), _constant(x), _labels(subject), _grey(x), swapped, _range(subject, x))
+    looks = (
+        _dtype(x),
+        _finite(x),
+        () if subject.repeats else _constant(x),
+        _labels(subject),
+        _grey(x),
+        swapped,
+        _range(subject, x),
+    )
     return [finding for looked in looks for finding in looked]
 
 

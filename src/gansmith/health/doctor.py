@@ -21,7 +21,7 @@ from ..errors import ConfigError
 from ..losses.adversarial import is_absolute
 from .contract import check
 from .detectors import detect_all
-from .finding import SEVERITIES, Finding, causes
+from .finding import Finding, Standing
 from .history import History, Reading
 from .poll import Poll
 from .signals.distribution import HELD
@@ -39,8 +39,8 @@ class Doctor:
     """Watches a run. `observe` is called after every step; now and then it polls, within a budget.
 
     Args:
-        real, held_out, labels, held_out_labels, generate, raw, critic, networks, features, bounds, classes, examples:
-            see `Subject`.
+        real, held_out, labels, held_out_labels, generate, raw, critic, networks, features, bounds, classes, examples,
+            repeats, uneven: see `Subject`.
         optimizers: of the networks, by the same names. With them gradients are seen as they are applied; without, as
             they stand after a step, where those of D may hold what G's backward pass left in them.
         samples: examples that the run will take.
@@ -49,7 +49,9 @@ class Doctor:
             D's logits mean; None where it has none of these names.
         half_life: of averages, in samples, by network.
         count: examples that are generated for each look, and held-out ones that they are compared with.
-        budget: share of the run's time that polls may take.
+        scaler: of half precision; its factor falls where numbers overflow.
+        budget: share of the run's time that looking may take; where looks at each step take more than half of it, as
+            with tiny networks, polls get half.
         every: samples between two polls, whatever they cost; None leaves it to the budget.
 
     Raises:
@@ -72,11 +74,14 @@ class Doctor:
         bounds: tuple[float, float] | None = None,
         classes: Sequence[str] = (),
         examples: int | None = None,
+        repeats: bool = False,
+        uneven: bool = False,
         samples: int | None = None,
         batch: int | None = None,
         loss: str | None = None,
         half_life: Mapping[str, float] | None = None,
         count: int = HELD,
+        scaler: torch.amp.GradScaler | None = None,
         budget: float = BUDGET,
         every: int | None = None,
     ) -> None:
@@ -94,6 +99,8 @@ class Doctor:
             bounds=bounds,
             classes=classes,
             examples=examples or len(real),
+            repeats=repeats,
+            uneven=uneven,
         )
         facts = {
             "loss": loss,
@@ -107,9 +114,8 @@ class Doctor:
             "optimizers": tuple(optimizers or ()),
         }
         self.history = History([], samples, facts)
-        self.budget, self.every = budget, every
-        self._ever: dict[str, Finding] = {}
-        self._now: list[Finding] = []
+        self.budget, self.every, self.scaler = budget, every, scaler
+        self._standing = Standing()
         hooked = tuple(optimizers or ())
         self._watches = {n: Watch(net, hooked=n in hooked) for n, net in self.subject.networks.items()}
         self._handles: list[Any] = []
@@ -119,7 +125,8 @@ class Doctor:
         self._figures: Mapping[str, float] = {}
         self.step, self.samples = 0, 0
         self._begun: float | None = None
-        self._spent, self._cost, self._last, self._last_step = 0.0, 0.0, 0, 0
+        self._spent, self._cost, self._each = 0.0, 0.0, 0.0  # seconds: on polls, on the last one, on steps
+        self._last, self._last_step = 0, 0
 
     @staticmethod
     def _refuse(real: Tensor, labels: Tensor | None) -> None:
@@ -130,11 +137,6 @@ class Doctor:
             raise ConfigError(
                 f"there are {len(real):,} real examples and {len(labels):,} labels; one for each is wanted"
             )
-
-    @property
-    def watches(self) -> bool:
-        """Whether it sees gradients as optimizers apply them."""
-        return bool(self.history.facts["optimizers"])
 
     def watch(self, optimizers: Mapping[str, Optimizer]) -> None:
         """Sees gradients as these apply them, and no others."""
@@ -147,14 +149,19 @@ class Doctor:
             raise ConfigError(f"optimizers are named after the networks that they train ({known}), not: {name}")
         watch = self._watches[name]
         return [
-            optimizer.register_step_pre_hook(lambda *_: watch.before()),
-            optimizer.register_step_post_hook(lambda *_: watch.after()),
+            optimizer.register_step_pre_hook(lambda *_: self._charged(watch.before)),
+            optimizer.register_step_post_hook(lambda *_: self._charged(watch.after)),
         ]
+
+    def _charged(self, look: Callable[[], None]) -> None:
+        """What is looked at in each step has its cost, too."""
+        begun = time.monotonic()
+        look()
+        self._each += time.monotonic() - begun
 
     def check(self) -> list[Finding]:
         """What is wrong before the first step: data against each other and against what G makes."""
-        for finding in check(self.subject):
-            self._ever.setdefault(finding.name, finding)
+        self._standing = Standing(check(self.subject))
         return self.findings()
 
     def observe(
@@ -175,7 +182,8 @@ class Doctor:
             samples: seen in all; counted from the batches where it is left out.
             figures: signals that are known otherwise; they go into the next reading as they are.
         """
-        self._begun = self._begun or time.monotonic()
+        now = time.monotonic()
+        self._begun = self._begun or now
         self.step += 1
         self.samples = samples if samples is not None else self.samples + (self._batch(x))
         if x is not None:
@@ -186,6 +194,7 @@ class Doctor:
         for watch in self._watches.values():
             if not watch.hooked:
                 watch.between()
+        self._each += time.monotonic() - now
         if not (self._due() or self._alarmed()):
             return False
         self.poll()
@@ -206,11 +215,12 @@ class Doctor:
         if self.history.length is not None and self.samples - self._last < self.history.length / POLLS:
             return False
         assert self._begun is not None
-        return self._spent + self._cost <= self.budget * (time.monotonic() - self._begun)
+        allowed = self.budget * (time.monotonic() - self._begun)
+        return self._spent + self._cost <= max(allowed - self._each, allowed / 2)
 
     def _alarmed(self) -> bool:
         """Whether a loss is not finite, for the first time: that is looked into at once."""
-        if "nonfinite" in self._ever or not self._losses:
+        if not self._losses or any(f.name == "nonfinite" for f in self.ever()):
             return False
         newest = [values[-1] for values in self._losses.values()]
         if newest[0].device.type != "cpu" and self.step % DRAIN:
@@ -222,6 +232,8 @@ class Doctor:
         begun = time.monotonic()
         seen = self._poll.take(self._feed)
         values = dict(self._figures) | seen.values
+        if self.scaler is not None and self.scaler.is_enabled():
+            values["scale"] = float(self.scaler.get_scale())
         for name, watch in self._watches.items():
             values |= watch.read(name)
         for name, found in self._losses.items():
@@ -238,15 +250,13 @@ class Doctor:
     def take(self, reading: Reading) -> None:
         """Adds a reading, wherever it comes from, and looks through the history again."""
         self.history.readings.append(reading)
-        self._now = detect_all(self.history)
-        for finding in self._now:
-            known = self._ever.get(finding.name)
-            if known is None or SEVERITIES.index(finding.severity) > SEVERITIES.index(known.severity):
-                self._ever[finding.name] = finding
+        self._standing.see(detect_all(self.history))
 
     def go_on(self, readings: Sequence[Reading], step: int, samples: int) -> None:
         """Takes up a run that was watched before: its readings, and where it is now."""
         for reading in readings:
+            if reading.samples <= self.history.samples:  # the run had gone back
+                self.rewind(reading.samples - 1)
             self.take(reading)
         for name, watch in self._watches.items():
             if (first := self.history.last(f"gradient_first/{name}")) is not None:
@@ -257,8 +267,8 @@ class Doctor:
     def rewind(self, samples: int) -> None:
         """Forgets what was seen after so many samples, for the run went back there."""
         self.history.readings[:] = [r for r in self.history.readings if r.samples <= samples]
-        self._ever = {name: f for name, f in self._ever.items() if f.at <= samples}
-        self._now = detect_all(self.history)
+        self._standing.forget(samples)
+        self._standing.see(detect_all(self.history))
         self.samples = self._last = samples
 
     @property
@@ -268,13 +278,11 @@ class Doctor:
 
     def findings(self) -> list[Finding]:
         """What is wrong now, and whatever was wrong from the start: causes first, their symptoms left out."""
-        early = [f for f in self._ever.values() if f.at == 0]
-        now = {f.name: self._ever[f.name] for f in self._now}
-        return causes([*now.values(), *(f for f in early if f.name not in now)])
+        return self._standing.findings()
 
     def ever(self) -> list[Finding]:
         """All that was found at any time, as it was when it was found first."""
-        return list(self._ever.values())
+        return self._standing.ever()
 
     def summary(self) -> str:
         """The findings in words."""
@@ -286,9 +294,9 @@ class Doctor:
 
     @property
     def share(self) -> float:
-        """Share of the run's time that polls took."""
+        """Share of the run's time that looking took."""
         passed = time.monotonic() - self._begun if self._begun is not None else 0.0
-        return self._spent / passed if passed else 0.0
+        return (self._spent + self._each) / passed if passed else 0.0
 
     def close(self) -> None:
         """Lets go of the optimizers."""
@@ -296,4 +304,4 @@ class Doctor:
             handle.remove()
 
     def to_json(self) -> dict[str, Any]:
-        return {"history": self.history.to_json(), "findings": [f.to_json() for f in self._ever.values()]}
+        return {"history": self.history.to_json(), "findings": [f.to_json() for f in self.ever()]}

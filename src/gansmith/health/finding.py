@@ -94,6 +94,40 @@ class Finding:
         return Finding(failure, data["onset"], data["at"], evidence, tuple(data["suspects"]))
 
 
+class Standing:
+    """What stands at the last look, each finding as it was when it was found first, or when it got graver.
+
+    Args:
+        early: found before the first step, which stands for good.
+    """
+
+    def __init__(self, early: Sequence[Finding] = ()) -> None:
+        self._ever = {f.name: f for f in early}
+        self._now: list[str] = []
+
+    def see(self, now: Sequence[Finding]) -> None:
+        """Takes note of all that is found now."""
+        self._now = [f.name for f in now]
+        for finding in now:
+            known = self._ever.get(finding.name)
+            if known is None or SEVERITIES.index(finding.severity) > SEVERITIES.index(known.severity):
+                self._ever[finding.name] = finding
+
+    def forget(self, samples: int) -> None:
+        """Forgets what was found after so many samples."""
+        self._ever = {name: f for name, f in self._ever.items() if f.at <= samples}
+        self._now = [name for name in self._now if name in self._ever]
+
+    def findings(self) -> list[Finding]:
+        """Causes first, their symptoms left out."""
+        early = [name for name, f in self._ever.items() if f.at == 0]
+        return causes([self._ever[name] for name in dict.fromkeys([*self._now, *early])])
+
+    def ever(self) -> list[Finding]:
+        """All that was found at any time."""
+        return list(self._ever.values())
+
+
 def causes(findings: Sequence[Finding]) -> list[Finding]:
     """Findings without those that another one explains; bugs first, then the gravest, then the earliest.
 

@@ -16,6 +16,7 @@ from .subject import Generate, Subject, squashed, training_mode, unnoticed
 
 NOISE = 0  # the same at every poll, so that what changes is the network
 LABELLED = 2_000  # training rows that labels are compared with
+ODD = 0.5  # widths of the bounds beyond which a row is of a broken batch
 SELDOM = 4  # readings from one look at training mode to the next
 Normalising = nn.modules.batchnorm._BatchNorm
 
@@ -61,13 +62,29 @@ class Poll:
         broken = first_broken(subject.networks)
         if broken is not None:
             seen.notes["broken"] = broken
-        fed = feed.rows()
+        fed = self._usable(feed.rows())
         seen.values |= feed.read()
+        if subject.repeats or subject.uneven:
+            seen.values.pop("feed/unique", None)
         with unnoticed(subject.networks), overheard(subject.networks) as dead:
             self._look(seen, fed)
         for name, units in dead.items():
             seen.values[f"dead/{name}"] = float(units.double().mean())
         return seen
+
+    def _usable(self, fed: tuple[Tensor, Tensor | None] | None) -> tuple[Tensor, Tensor | None] | None:
+        """What was fed without the rows of broken batches, whose place is the range of what was fed."""
+        if fed is None:
+            return None
+        x, y = fed
+        sound = x.flatten(1).isfinite().all(1)
+        if (bounds := self.subject.bounds) is not None:
+            slack, (low, high) = ODD * (bounds[1] - bounds[0]), bounds
+            near = sound & (x.flatten(1).amin(1) >= low - slack) & (x.flatten(1).amax(1) <= high + slack)
+            sound = near if bool(near.any()) else sound  # all are odd: a mistake in the range, which is told elsewhere
+        if not bool(sound.any()):
+            return None
+        return x[sound], None if y is None else y[sound]
 
     def compared(self, made: Tensor) -> Seen:
         """What examples that are at hand tell, beside the real ones."""
@@ -78,12 +95,11 @@ class Poll:
     def _look(self, seen: Seen, fed: tuple[Tensor, Tensor | None] | None) -> None:
         subject = self.subject
         if fed is not None:
-            points = self.space(fed[0]) if bool(fed[0].isfinite().all()) else None
-            if points is not None:
-                seen.counts["clusters/fed"] = tuple(self.reference.cluster_counts(points).tolist())
-                if self.known is not None and fed[1] is not None:
-                    found = conditions.recognise(points, *self.known)
-                    seen.values["feed/labels"] = conditions.agreement(found, fed[1].cpu())
+            served = self.space(fed[0])
+            seen.counts["clusters/fed"] = tuple(self.reference.cluster_counts(served).tolist())
+            if self.known is not None and fed[1] is not None:
+                found = conditions.recognise(served, *self.known)
+                seen.values["feed/labels"] = conditions.agreement(found, fed[1].cpu())
         if subject.generate is None:
             return
         made, asked = subject.make(self.rows, NOISE, subject.generate)
@@ -139,6 +155,9 @@ class Poll:
         subject = self.subject
         if subject.critic is None or fed is None:
             return
+        if subject.uneven:
+            known = None if subject.labels is None else subject.labels[self.order[:HELD]].to(fed[0].device)
+            fed = subject.real[self.order[:HELD]].to(fed[0].device), known
         held = None
         if subject.held_out is not None and (fed[1] is None or subject.held_out_labels is not None):
             rows = subject.held_out[:HELD].to(fed[0].device)

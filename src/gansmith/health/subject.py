@@ -37,6 +37,9 @@ class Subject:
         bounds: lowest and highest value that examples may have.
         classes: names of the classes.
         examples: rows of the training data, where `real` are only some of them.
+        repeats: whether equal examples are nothing unusual in such data, as in rows of a table.
+        uneven: whether examples are fed in other shares than the data's, on purpose: what is fed then says nothing of
+            how the data are served, and D is asked about training examples in its place.
     """
 
     real: Tensor
@@ -51,6 +54,8 @@ class Subject:
     bounds: tuple[float, float] | None = None
     classes: Sequence[str] = ()
     examples: int | None = None
+    repeats: bool = False
+    uneven: bool = False
 
     def make(self, n: int, seed: int, how: Generate) -> tuple[Tensor, Tensor | None]:
         """`n` examples, and what was asked for where something was."""

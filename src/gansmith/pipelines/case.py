@@ -12,6 +12,7 @@ from ..data.bundled import PREFIX
 from ..data.find import list_pictures
 from ..data.images import ImageSource
 from ..data.listing import SPLITS, NoSuchSplit
+from ..data.part import whole
 from ..errors import CheckpointError, DataError, RunFolderError
 from ..recipes.base import Recipe
 from ..spec import ImageSpec
@@ -177,7 +178,7 @@ def _undecided(data: Any) -> str:
 def _trained_on(run: Path, about: Mapping[str, Any], source: ImageSource, given: Any, split: str | None) -> bool:
     """Whether these are the pictures that the newest checkpoint was trained on, read as they were for that."""
     try:
-        wanted = checkpoint.read_document(checkpoint.newest(run)[0], "state").get("fingerprint")
+        wanted = whole(checkpoint.read_document(checkpoint.newest(run)[0], "state").get("fingerprint") or "")
     except (CheckpointError, RunFolderError):
         return False
     if not wanted or wanted == source.fingerprint:

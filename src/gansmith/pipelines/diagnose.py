@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..health.detectors import detect_all
-from ..health.finding import Finding, causes
+from ..health.finding import Finding, Standing, causes
 from ..health.history import History, Reading
 from ..health.poll import Poll
 from ..health.subject import Subject
@@ -32,6 +32,12 @@ ALIASES = (  # what others call the figures that detectors know; the first that 
     (r"^(grad\w*[/_ .-]?norm[/_ .-]?g|g[/_ .-]?grad\w*([/_ .-]?norm)?)$", "gradient/G"),
     (r"^(grad\w*[/_ .-]?norm[/_ .-]?d|d[/_ .-]?grad\w*([/_ .-]?norm)?)$", "gradient/D"),
     (r"^(fid\w*|fd\w*|frechet\w*)$", "distance"),
+)
+
+
+UNSEEN = (
+    "a discriminator that learns its examples by heart: hold some out (--holdout 0.1), or put some into a part of the "
+    "data that is called test"
 )
 
 
@@ -118,9 +124,11 @@ def of_record(record: Record) -> Diagnosis | None:
     about = watched[-1] if watched else {"facts": {}, "length": None}
     history = History(readings, about["length"], _tuples(about["facts"]))
     early = [Finding.from_json(e["finding"]) for e in record.standing("finding") if not e["finding"]["at"]]
-    now = detect_all(history)
-    found = [*now, *(f for f in early if f.name not in {g.name for g in now})]
-    return Diagnosis(tuple(causes(found)), history, f"{len(readings)} looks of the doctor, in {record.folder}")
+    standing = Standing(early)
+    standing.see(detect_all(history))
+    told = f"{len(readings)} looks of the doctor, in {record.folder}"
+    blind = () if not watched or watched[-1].get("held_out") else (UNSEEN,)
+    return Diagnosis(tuple(standing.findings()), history, told, blind)
 
 
 def _tuples(facts: Mapping[str, Any]) -> dict[str, Any]:

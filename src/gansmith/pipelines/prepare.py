@@ -13,6 +13,7 @@ import torch
 from ..data import open_source
 from ..data.images import ImageSource
 from ..data.inspect.glance import glance
+from ..data.part import Part
 from ..data.source import Source
 from ..errors import ConfigError, SpecError, did_you_mean
 from ..game.gamma import gamma_of, left_to_rule, settled
@@ -57,6 +58,7 @@ def prepare(
     labels: bool | None = None,
     channels: int | None = None,
     classes: Sequence[str] = (),
+    holdout: float = 0.0,
     shard: Sequence[str] = (),
     changes: Mapping[str, Any] | None = None,
 ) -> Prepared:
@@ -64,6 +66,7 @@ def prepare(
 
     Args:
         mirror, labels, channels, classes: how pictures are read, see `ImageSource`.
+        holdout: share of the pictures that training leaves out, see `data.part`.
 
     Raises:
         UserError: what was asked for cannot work.
@@ -85,6 +88,11 @@ def prepare(
     made = replace(plan.choose(facts, machine, replace(wishes, recipe=asked)), recipe=maker.name)
     read_as: dict[str, Any] = {"size": made.size, "mirror": mirror, "labels": labels}
     read_as |= ({"channels": channels} if channels else {}) | ({"classes": list(classes)} if classes else {})
+    read_as |= {"holdout": holdout} if holdout else {}
+    if holdout and isinstance(data, Source):
+        raise ConfigError(
+            f"a source of your own leaves out what it wants to hold out; leave holdout away, it was: {holdout:g}"
+        )
     if isinstance(data, Source):
         source, read_as = data, dict(maker.find().reads)
     else:
@@ -118,6 +126,7 @@ def _by_rule(maker: _Maker, built: Recipe, spec: Spec, batch: int) -> list[plan.
 
 def _warnings(source: Source) -> tuple[str, ...]:
     """What a glance at pictures tells; one process looks for all."""
+    source = source.source if isinstance(source, Part) else source
     if not isinstance(source, ImageSource) or not first_process():
         return ()
     spec = source.spec

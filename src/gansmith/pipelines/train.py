@@ -24,6 +24,7 @@ from .transfer import Transfer
 from .watch import CARES, DOCTOR, KEPT, keeping, watchers
 
 Tell = Callable[[Prepared], None]
+TABLES_HOLD_OUT = 0.1  # of the rows
 
 
 def train(
@@ -42,7 +43,7 @@ def train(
     schema: Any = None,
     constraints: Any = (),
     target: str | None = None,
-    holdout: float = 0.1,
+    holdout: float | None = None,
     shard: Sequence[str] = (),
     preset: str | None = None,
     size: int | None = None,
@@ -76,14 +77,16 @@ def train(
         monitors, tell: who watches, and who hears the choices; the usual ones when left out.
         mirror, labels: of pictures: show each also mirrored; True insists on labels, False leaves them out, None
             takes them where there are any.
-        schema, constraints, target, holdout: of a table, see `TableSynthesizer`.
+        schema, constraints, target: of a table, see `TableSynthesizer`.
+        holdout: share of the data that training leaves out, to judge by; of tables a tenth unless told otherwise, of
+            pictures none: their doctor looks at the part called `validation` or `test`, where the data have one.
         shard: networks to shard over the processes.
         samples, minutes: how long; one of them.
         keep_best: of pictures: keep the weights with the best quick score, where `load` looks first. Tables always do.
         patience: of pictures: end the run when that score has not got better for so many samples; keeps the best, too.
         find_gamma: of pictures: look for the weight of R1 and R2 first, by short runs of so many samples (see
             `pipelines.gamma`).
-        doctor: of pictures: `treat` what goes wrong (docs/health.md), only `watch` and tell, or `off`.
+        doctor: `treat` what goes wrong (docs/health.md), only `watch` and tell, or `off`.
         dry_run: choose, tell, and stop.
         changes: fields of the recipe, such as `{"latent": 128}`; or as arguments: `latent=128`.
 
@@ -106,6 +109,8 @@ def train(
     if find_gamma is not None and start_from is not None:
         raise ConfigError("gamma is found by short runs that begin anew, not with weights of another: leave one out")
     initial = Transfer(start_from, averaged=adapt) if start_from else None
+    if doctor not in CARES:
+        raise ConfigError(f"a doctor may {' or '.join(CARES[:2])}, or be {CARES[2]}, not: {doctor}")
     changes = {**(changes or {}), **recipe_fields}
     if is_table(data):
         own = {"mirror": mirror or None, "labels": labels, "keep_best": keep_best or None, "patience": patience}
@@ -121,7 +126,7 @@ def train(
             schema=schema,
             constraints=constraints,
             target=target,
-            holdout=holdout,
+            holdout=TABLES_HOLD_OUT if holdout is None else holdout,
             changes=changes,
             tell=tell or print_plan,
             dry_run=dry_run,
@@ -129,16 +134,16 @@ def train(
             shard=shard,
             initial=initial,
             monitors=monitors,
+            doctor=doctor,
         )
     _refuse({"schema": schema, "constraints": constraints or None, "target": target}, "tables", "pictures")
     read_as: dict[str, Any] = few.read_as(labels) if few else {"labels": labels}
+    read_as["holdout"] = holdout or 0.0
     prepared = prepare(data, wishes, recipe=recipe, mirror=mirror, shard=shard, changes=changes, **read_as)
     if few is not None:
         few.check(prepared.source.spec)
     if initial is not None:
         initial.classes = tuple(getattr(prepared.source.spec, "labels", ()))
-    if doctor not in CARES:
-        raise ConfigError(f"a doctor may {' or '.join(CARES[:2])}, or be {CARES[2]}, not: {doctor}")
     prepared = replace(prepared, about=prepared.about | {DOCTOR: doctor})
     if keep_best or patience is not None:
         prepared = replace(prepared, about=prepared.about | {KEPT: {"patience": patience}})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -16,6 +16,8 @@ from ..health.doctor import BUDGET, Doctor
 from ..health.finding import Finding
 from ..health.history import Reading
 from ..health.policy import Policy, Remedy
+from ..health.signals.distribution import alike
+from ..health.subject import unnoticed
 from ..recipes.base import SETTLING, Context, Networks, Recipe, fold, sample
 from ..schedule import at
 from ..spec import Spec
@@ -25,10 +27,13 @@ from .monitors import Monitor, View
 NUMBERS = 1 << 25  # of real examples that are looked at
 MOST, LEAST = 20_000, 256  # of them
 FEWEST = 8  # that a doctor wants
-HELD = 512  # of those held out
+HELD, FEWEST_HELD = 512, 64  # of those held out, and how few tell nothing
+ALIKE = 0.7  # share of own neighbours from which on held-out examples are of another kind; .5 are usual
 PART = 256
 LOOKED_AT = 256  # examples that are generated for each look
 PASSES = 4  # of 64 examples over which batch normalisation settles for it
+PRIVATE = "no doctor watches a private run: each of its looks at real rows would have to be paid for"
+IN_TURNS = "no doctor watches a run whose players begin one after the other: each would look frozen until its turn"
 SETTLED = 500  # steps before which nothing but a mistake is treated: every run is poor in the beginning
 
 
@@ -38,7 +43,8 @@ class Checkup(Monitor):
 
     Args:
         held_out: examples that training does not see; without them overfitting cannot be measured.
-        budget: share of the run's time that polls may take.
+        remarks: what to say of them, a sentence each.
+        budget: share of the run's time that looking may take.
         every: samples between two polls; None leaves it to the budget.
         treat: act on serious findings, as `health.policy` says.
 
@@ -49,12 +55,14 @@ class Checkup(Monitor):
     def __init__(
         self,
         *,
-        held_out: Source | None = None,
+        held_out: Source | Batch | None = None,
+        remarks: Sequence[str] = (),
         budget: float = BUDGET,
         every: int | None = None,
         treat: bool = True,
     ) -> None:
         self.held_out, self.budget, self.every, self.treat = held_out, budget, every, treat
+        self.remarks = tuple(remarks)
         self.policy: Policy | None = None
         self.doctor: Doctor | None = None
         self._told: set[str] = set()
@@ -64,9 +72,17 @@ class Checkup(Monitor):
 
     def start(self, view: View) -> None:
         """A resumed run knows its past from its log. Sharded networks are not watched, for all processes would have to
-        take part in every look; nor is a run on so few examples that nothing can be told from them."""
-        if not view.first or view.config.shard or len(view.source) < FEWEST:
-            return
+        take part in every look; nor is a run on so few examples that nothing can be told from them; nor one that spends
+        a privacy budget, for every look at real examples would have to be paid for; nor one that trains its networks in
+        turns, as after a pre-training."""
+        in_turns = any(phase.start or phase.stop is not None for phase in view.recipe.phases().values())
+        if hasattr(view.recipe, "within_budget") or in_turns:
+            view.journal.write("warning", **view.where(), message=IN_TURNS if in_turns else PRIVATE)
+        elif view.first and not view.config.shard and len(view.source) >= FEWEST:
+            with self._giving_up(view), view.alone():
+                self._start(view)
+
+    def _start(self, view: View) -> None:
         if self.doctor is not None:
             self.doctor.close()
         self.doctor, self._optimizers = self._meet(view), view.optimizers
@@ -74,12 +90,19 @@ class Checkup(Monitor):
         known = [e for e in read(past) if e.get("event") == "health"] if past is not None and past.exists() else []
         self.doctor.go_on([Reading.from_json(e) for e in known], view.step, view.samples)
         self._told = {f.name for f in self.doctor.ever()}
-        about = self.doctor.history.to_json()
-        view.journal.write("watched", **view.where(), facts=about["facts"], length=about["length"])
+        self._introduce(view, self.doctor)
         if not view.samples:
             self.doctor.check()
-        self.policy = self._policy(view) if self.treat and view.processes == 1 else None
+        self.policy = self._policy(view) if self.treat else None
         self._decide(view)
+
+    def _introduce(self, view: View, doctor: Doctor) -> None:
+        """Who watches, and by what."""
+        about, held = doctor.history.to_json(), doctor.subject.held_out
+        seen = 0 if held is None else len(held)
+        view.journal.write("watched", **view.where(), facts=about["facts"], length=about["length"], held_out=seen)
+        for remark in self.remarks:
+            view.journal.write("warning", **view.where(), message=remark)
 
     def _policy(self, view: View) -> Policy:
         """What this run can be treated with, and what was tried already."""
@@ -95,11 +118,10 @@ class Checkup(Monitor):
 
     def _meet(self, view: View) -> Doctor:
         spec, recipe, x = view.source.spec, view.recipe, self._examples(view, view.source, MOST)
-        held = self._examples(view, self.held_out, HELD) if self.held_out is not None else Batch()
-        whole = view.processes == 1  # batch normalisation in training mode would wait for the other processes
+        held = self._unseen(view, x["x"])
         entry = "x"
-
         settled: dict[str, int] = {}
+        heeds = _heeds_labels(recipe, view.networks, spec)
 
         def made(kind: str, nets: Networks, n: int, seed: int) -> Tensor | tuple[Tensor, Tensor]:
             if any(net.training for net in nets.values()):
@@ -113,8 +135,6 @@ class Checkup(Monitor):
                 parts = [sample(recipe, nets, part, seed=fold("checkup", seed)) for part in spec.request(n).split(PART)]
             out, asked = torch.cat([p[entry] for p in parts]), spec.request(n).get("y") if heeds else None
             return out if asked is None else (out, asked.to(out.device))
-
-        heeds = _heeds_labels(recipe, view.networks, spec)
 
         def critic(examples: Tensor, y: Tensor | None = None) -> Tensor:
             batch = Batch(x=examples) if y is None else Batch(x=examples, y=y)
@@ -133,11 +153,13 @@ class Checkup(Monitor):
             generate=lambda n, seed: made("averaged", view.averaged(), n, seed),
             raw=(lambda n, seed: made("raw", view.networks, n, seed)) if recipe.ema else None,
             critic=critic if judges and self._has_critic(view, some) else None,
-            networks=dict(view.networks.items()) if whole else {},
-            optimizers=_owners(view) if whole else {},
-            bounds=spec.bounds.get(entry),
+            networks=dict(view.networks.items()),
+            optimizers=_owners(view),
+            bounds=spec.bounds.get(entry) if spec.fills else None,
             classes=tuple(getattr(spec, "classes", ())),
             examples=len(view.source),
+            repeats=spec.repeats,
+            uneven=next(iter(recipe.phases().values())).draw != "shuffled",
             samples=view.config.samples,
             batch=view.config.batch,
             loss=recipe.adversarial,
@@ -148,8 +170,24 @@ class Checkup(Monitor):
         )
 
     def _has_critic(self, view: View, some: Batch) -> bool:
-        with torch.no_grad():
+        with unnoticed(dict(view.networks.items())):
             return view.recipe.verdict(view.networks, some.to(view.device), Context(device=view.device)) is not None
+
+    def _unseen(self, view: View, x: Tensor) -> Batch:
+        """The held-out examples; none where they are too few, or plainly of another kind than the training ones `x`, so
+        that whatever D says of them says nothing of overfitting."""
+        if self.held_out is None:
+            return Batch()
+        held = self.held_out if isinstance(self.held_out, Batch) else self._examples(view, self.held_out, HELD)
+        count, own = len(held), alike(held["x"], x)
+        if count >= FEWEST_HELD and own < ALIKE:
+            return Batch({name: values[:HELD] for name, values in held.items()})
+        few = f"{count} are too few to tell anything ({FEWEST_HELD} at least)"
+        other = f"{own:.0%} of them have their like among themselves, where 50 % are usual: they are of another kind"
+        why = few if count < FEWEST_HELD else other
+        message = f"the doctor does without the held-out examples: {why}"
+        view.journal.write("warning", **view.where(), message=message)
+        return Batch()
 
     @staticmethod
     def _examples(view: View, source: Source, most: int) -> Batch:
@@ -162,7 +200,7 @@ class Checkup(Monitor):
 
     def stepped(self, view: View) -> None:
         if self.doctor is not None:
-            with self._giving_up(view):
+            with self._giving_up(view), view.alone():
                 self._look(view, self.doctor)
 
     @contextmanager
@@ -178,30 +216,30 @@ class Checkup(Monitor):
 
     def _look(self, view: View, doctor: Doctor) -> None:
         if view.samples < doctor.samples:  # the run went back to a checkpoint
-            doctor.rewind(view.samples)
-            self._told = {f.name for f in doctor.findings()}
+            doctor.rewind(view.samples - view.config.batch)
+            self._tell(view)
             if self.policy is not None:
                 self.policy.returned(view.samples)
         if view.optimizers is not self._optimizers:  # a treatment made fresh ones
             self._optimizers = view.optimizers
-            doctor.watch(_owners(view) if doctor.watches else {})
+            doctor.watch(_owners(view))
         fed = view.fed()
         x = fed.get("x")
         if x is None or x.shape[1:] != doctor.shape:  # smaller pictures of a stage of growth
             return
         self._steps += 1
-        if doctor.observe(x, fed.get("y"), samples=view.samples, figures=self._figures):
+        figures = self._figures | {"skipped": (view.refused - self._refused) / self._steps}
+        if doctor.observe(x, fed.get("y"), samples=view.samples, figures=figures):
+            self._refused, self._steps = view.refused, 0
             self._log(view)
 
     def tick(self, view: View, figures: Mapping[str, float]) -> None:
-        steps, refused = max(1, self._steps), view.refused - self._refused
-        self._refused, self._steps = view.refused, 0
-        self._figures = {f"loss/{name}": value for name, value in figures.items()} | {"skipped": refused / steps}
+        self._figures = {f"loss/{name}": value for name, value in figures.items()}
 
     def end(self, view: View) -> None:
         doctor = self.doctor
         if doctor is not None and doctor.step and doctor.history.samples < view.samples:
-            with self._giving_up(view):
+            with self._giving_up(view), view.alone():
                 doctor.poll()
                 self._log(view)
 

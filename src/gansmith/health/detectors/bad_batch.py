@@ -46,14 +46,25 @@ def detect(history: History) -> Finding | None:
     off = _off(seen, history.facts.get("bounds"))
     if not off.any() or off[0] or off.mean() > SELDOM:
         return None
-    i = int(np.flatnonzero(off)[0])
+    which = [int(i) for i in np.flatnonzero(off)]
+    harms = [i for i in which if not _harmless(seen, history, i)]
+    i = (harms or which)[0]
     samples, felt = int(seen.samples[i]), _felt(history, int(seen.samples[i]))
-    harmless = seen["skipped"][i] > 0 or (felt is not None and felt < FELT)
-    failure = replace(FAILURE, severity="note", explains=()) if harmless else FAILURE
-    evidence = [Evidence("data/high", f"values from {seen['data/low'][i]:.3g} to {seen['data/high'][i]:.3g} were fed")]
+    failure = FAILURE if harms else replace(FAILURE, severity="note", explains=())
+    times = f", in {len(which)} of {len(seen)} readings" if len(which) > 1 else ""
+    text = f"values from {seen['data/low'][i]:.3g} to {seen['data/high'][i]:.3g} were fed{times}"
+    evidence = [Evidence("data/high", text)]
     if felt is not None:
         evidence.append(Evidence("gradient_z", f"a gradient {felt:.3g} standard deviations above the usual"))
     return found(failure, history, samples, *evidence)
+
+
+def _harmless(seen: Course, history: History, i: int) -> bool:
+    """Whether a guard refused the batch, of which it may tell by the reading after it, or no gradient felt it."""
+    told = seen["skipped"][i : i + 2]
+    guarded = history.last("skipped") is not None
+    felt = _felt(history, int(seen.samples[i]))
+    return bool(told.max() > 0 or (guarded and len(told) < 2) or (felt is not None and felt < FELT))
 
 
 def _off(seen: Course, bounds: tuple[float, float] | None) -> Flags:

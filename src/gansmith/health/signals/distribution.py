@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -17,6 +18,9 @@ CLUSTERS = 16
 TRAINING, HELD, CLUSTERED = 20_000, 512, 2_000  # rows at most: for copying, for the rest, for finding clusters
 MISSING = 0.2  # a cluster is missing where its share among fakes is below this share of its share among reals
 EXPECTED = 8.0  # examples that a cluster must be expected to get before it can be called missing
+SMALL = 32  # pixels a side in which pictures are told apart
+TOUCHING = 1e-5  # of the spread: nearer points are the same, but for the rounding of their projection
+EXACT = "donot_use_mm_for_euclid_dist"  # so that equal points are no distance apart
 SIGNIFICANT = 1.96  # z of alpha = .05, as Richardson & Weiss 2018 have it for NDB
 
 Points = Float[Tensor, "n d"]
@@ -44,7 +48,7 @@ class Reference:
     def __post_init__(self) -> None:
         self.training, self.held = self.training[:TRAINING], self.held[:HELD]
         self.spread = float(torch.pdist(self.held).mean()) if len(self.held) > 1 else 0.0
-        distances = torch.cdist(self.held, self.held)
+        distances = torch.cdist(self.held, self.held, compute_mode=EXACT)
         self.radii = distances.topk(min(K + 1, len(self.held)), largest=False).values[:, -1]
         self.usual = _nearest(self.held, self.training, own=not self.apart)
         some = self.training[:CLUSTERED]
@@ -78,6 +82,30 @@ def compare(fake: Points, real: Reference) -> tuple[Signals, Counts]:
     return found | signals, counts
 
 
+def alike(a: Tensor, b: Tensor) -> float:
+    """Share of examples whose nearest neighbour, among equally many of both sets, is of their own set: about .5 where
+    both are of one kind, 1 where they lie apart (Schilling 1986, doi:10.1080/01621459.1986.10478337).
+
+    Args:
+        a, b: examples (n ...) and (m ...); of pictures the means over channels are compared, whose order is looked at
+            elsewhere, at 32 pixels a side at most.
+    """
+    count = min(len(a), len(b), HELD)
+    if count < 2:
+        return 0.5
+    points = torch.cat([_small(x[:count].float()).flatten(1) for x in (a, b)])
+    distances = torch.cdist(points, points).fill_diagonal_(torch.inf)
+    own = torch.arange(len(points)) < count
+    return float((own[distances.argmin(1)] == own).double().mean())
+
+
+def _small(x: Tensor) -> Tensor:
+    if x.dim() != 4:
+        return x
+    grey = x.mean(1, keepdim=True)
+    return F.interpolate(grey, (SMALL, SMALL), mode="area") if min(x.shape[2:]) > SMALL else grey
+
+
 def effective_rank(points: Points) -> float:
     """Exponential of the entropy of the singular values' shares (Roy & Vetterli 2007)."""
     values = torch.linalg.svdvals(points - points.mean(0))
@@ -87,21 +115,26 @@ def effective_rank(points: Points) -> float:
 
 def _balls(fake: Points, real: Reference) -> Signals:
     """Precision and recall (Kynkäänniemi 2019), density and coverage (Naeem 2020), k = 5."""
-    between = torch.cdist(real.held, fake)
-    own = torch.cdist(fake, fake).topk(min(K + 1, len(fake)), largest=False).values[:, -1]
-    inside = between < real.radii[:, None]
+    between = torch.cdist(real.held, fake, compute_mode=EXACT)
+    own = torch.cdist(fake, fake, compute_mode=EXACT).topk(min(K + 1, len(fake)), largest=False).values[:, -1]
+    touching = TOUCHING * real.spread
+    inside = between < real.radii[:, None].clamp_min(touching)  # of rows with many equals the balls are points
     return {
         "coverage": float(inside.any(1).double().mean()),
         "density": float(inside.sum(0).double().mean()) / K,
         "precision": float(inside.any(0).double().mean()),
-        "recall": float((between <= own).any(1).double().mean()),
+        "recall": float((between <= own.clamp_min(touching)).any(1).double().mean()),
     }
 
 
 def _copying(fake: Points, real: Reference) -> Signals:
-    """Distances to the nearest training example against those that are usual (Meehan 2020)."""
+    """Distances to the nearest training example against those that are usual (Meehan 2020); nothing where most unseen
+    examples have their equal in the training data, for there copies are no copies."""
+    usual = float(real.usual.median())
+    if usual <= TOUCHING * real.spread:
+        return {}
     near = _nearest(fake, real.training)
-    return {"nearest": float(near.median()) / max(float(real.usual.median()), 1e-12), "copying": z_u(near, real.usual)}
+    return {"nearest": float(near.median()) / usual, "copying": z_u(near, real.usual)}
 
 
 def z_u(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> float:
@@ -130,8 +163,9 @@ def _clusters(fake: Points, real: Reference) -> tuple[Signals, Counts]:
 def _nearest(points: Points, others: Float[Tensor, "m d"], *, own: bool = False) -> Float[Tensor, " n"]:
     """Distance of each point to the nearest of the others; to the second nearest where it is one of them itself."""
     kth = 2 if own and len(others) > 1 else 1
-    parts = [torch.cdist(part, others).topk(kth, largest=False).values[:, -1] for part in points.split(256)]
-    return torch.cat(parts)
+    places = [torch.cdist(part, others).topk(kth, largest=False).indices[:, -1] for part in points.split(256)]
+    far: Tensor = torch.linalg.vector_norm(points - others[torch.cat(places)], dim=1)
+    return far
 
 
 def _floor(a: Points, b: Float[Tensor, "m d"]) -> float:

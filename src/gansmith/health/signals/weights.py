@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 FIRST = 5  # steps whose gradients are what later ones are compared with
-KEEP = 0.98  # of the average of the gradients' cosine, for each step
+EVERY, KEEP = 4, 0.92  # steps from one cosine of gradients to the next, and how much of their average each one keeps
 NUMBERS = 1 << 18  # of a network whose gradients are compared from step to step: enough for a cosine
 LEAST_ROWS = 256  # of a batch over which a unit must be constant to count as dead
 USUAL = 50  # steps before a gradient's norm is compared with those before
@@ -53,7 +53,10 @@ class Watch:
             return
         norms: tuple[Tensor, ...] = tuple(torch._foreach_norm([_whole(g) for g in grads]))
         self._norms.append(torch.linalg.vector_norm(torch.stack([n.float() for n in norms])))
-        self._turn(list(_some(grads)))
+        if self.steps % EVERY == 0:
+            self._previous = [g.detach().clone() for g in _some(grads)]
+        elif self.steps % EVERY == 1:
+            self._turn(list(_some(grads)))
         if self._moved is None and self._old is None:
             self._old = [p.detach().clone() for p in self.net.parameters()]
 
@@ -69,6 +72,7 @@ class Watch:
         self._old = None
 
     def _turn(self, grads: list[Tensor]) -> None:
+        """Compares gradients with those of the step before."""
         if len(grads) == len(self._previous):
             dot = sum(((a * b).sum() for a, b in zip(grads, self._previous, strict=True)), torch.zeros(()))
             norms = [sum((g.square().sum() for g in side), torch.zeros(())) for side in (grads, self._previous)]
@@ -76,7 +80,7 @@ class Watch:
             cosine = torch.where(cosine.isfinite(), cosine, 0.0)
             self._cosine = self._cosine * KEEP + cosine * (1 - KEEP)
             self._cosines += 1
-        self._previous = [g.detach().clone() for g in grads]
+        self._previous = []
 
     def read(self, name: str) -> dict[str, float]:
         """Signals since the last reading. One synchronisation."""

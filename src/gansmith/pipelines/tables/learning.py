@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ... import checkpoint
+from ...batch import Batch
 from ...config import plain, to_dict
 from ...data.tables import TableSource
 from ...data.tables_read import Table, open_table
@@ -22,6 +23,7 @@ from ...errors import ConfigError, DataError, Interrupted, RunFolderError
 from ...recipes.base import Recipe
 from ...tabular.schema import Schema
 from ...tabular.spec import TableSpec
+from ...training.checkup import Checkup
 from ...training.folder import BEST
 from ...training.monitors import Monitor, Progress
 from ...training.scored import Keep
@@ -32,8 +34,10 @@ from ..plan import Wishes
 from ..prepare import Prepared, prepare
 from ..prepare import where as place_of
 from ..resume import resume as resume_run
+from ..resume import run_settings
 from ..train import trainer as trainer_of
 from ..transfer import Transfer
+from ..watch import CARES, DOCTOR
 from . import constraint_files, store
 from .estimator import Estimator
 from .finish import finish
@@ -99,6 +103,7 @@ class Learner(Estimator):
         shard: Sequence[str] = (),
         initial: Transfer | None = None,
         monitors: Sequence[Monitor] = (),
+        doctor: str = CARES[0],
     ) -> None:
         """`fit` with all the settings of a run, as the command line has them.
 
@@ -110,6 +115,7 @@ class Learner(Estimator):
             shard: networks to shard over the processes.
             initial: begin with the weights of another run.
             monitors: more of them.
+            doctor: `treat` what goes wrong (docs/health.md), only `watch` and tell, or `off`.
         """
         refuse_private(self._class())
         asked = constraint_files.read(self.constraints)
@@ -125,12 +131,13 @@ class Learner(Estimator):
         source = TableSource(transformed(table, rules), seed=self.seed, **dict(self._class().reads))
         training, held = hold_out(source, self.holdout, self.seed)
         prepared = self._prepared(training, rules, table, data, wishes, shard)
+        prepared = replace(prepared, about=prepared.about | {DOCTOR: doctor})
         if tell is not None:
             tell(prepared)
         if dry_run:
             return
         run = self._folder()
-        watching = [*self._monitors(prepared.recipe_name, prepared.config.tick, source.spec, held), *monitors]
+        watching = [*self._monitors(prepared.recipe_name, prepared.config.tick, source.spec, held, doctor), *monitors]
         trainer = trainer_of(prepared, run, watching, initial=initial, overwrite=overwrite)
         self._forget()
         try:
@@ -168,7 +175,13 @@ class Learner(Estimator):
         self._take_over(self.run_, self.rules_, self.rows_)
 
     def resume(
-        self: Own, data: Any = None, *, samples: int | None = None, minutes: float | None = None, accept: bool = False
+        self: Own,
+        data: Any = None,
+        *,
+        samples: int | None = None,
+        minutes: float | None = None,
+        accept: bool = False,
+        doctor: str | None = None,
     ) -> Own:
         """Goes on with the run, to the bit where it was left.
 
@@ -176,6 +189,7 @@ class Learner(Estimator):
             data: the training data again, where they are not at hand (a loaded run that was fitted on a DataFrame).
             samples, minutes: a new length of the whole run.
             accept: go on although the data have changed.
+            doctor: `treat`, `watch` or `off`; as before when left out.
 
         Raises:
             NotFittedError: nothing was learnt yet.
@@ -187,7 +201,8 @@ class Learner(Estimator):
         if self._source is None:
             self._open_again(data)
         config = store.run_config(self.run_)
-        watching = self._monitors(self.generator_.name, config.tick, self.spec_, self._held)
+        care = doctor or (run_settings(self.run_).get("about") or {}).get(DOCTOR, CARES[0])
+        watching = self._monitors(self.generator_.name, config.tick, self.spec_, self._held, care)
         resume_run(
             self.run_,
             data=self._source,
@@ -196,6 +211,7 @@ class Learner(Estimator):
             minutes=minutes,
             monitors=watching,
             accept_data_change=accept,
+            doctor=care,
         )
         self._finish(self.run_)
         self._take_over(self.run_, self.rules_, self.rows_)
@@ -278,11 +294,14 @@ class Learner(Estimator):
         self._temporary = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return Path(folder)
 
-    def _monitors(self, recipe_name: str, every: int, spec: TableSpec, held: Any) -> list[Monitor]:
+    def _monitors(self, recipe_name: str, every: int, spec: TableSpec, held: Any, care: str) -> list[Monitor]:
         found: list[Monitor] = [] if self.quiet else [Progress()]
-        if held is not None and not getattr(
-            self._class(), "imputes", False
-        ):  # what fills in is not judged by fresh rows
+        if getattr(self._class(), "imputes", False):  # what fills in is not judged by fresh rows
+            return found
+        if care != "off":
+            unseen = Batch(x=held) if held is not None else None
+            found.insert(0, Checkup(held_out=unseen, treat=care == "treat"))
+        if held is not None:
             found.insert(0, HeldOut(held, Keep(recipe_name, spec, patience=PATIENCE * every), every=every))
         return found
 

@@ -13,6 +13,7 @@ from .. import catalogue, plan
 from ..prepare import Prepared
 from ..processes import first_process
 from ..transfer import Transfer
+from ..watch import CARES
 from .synthesizer import TableSynthesizer
 
 
@@ -33,8 +34,10 @@ def train_table(
     shard: Sequence[str] = (),
     initial: Transfer | None = None,
     monitors: Sequence[Monitor] | None = None,
+    doctor: str = CARES[0],
 ) -> Path:
-    """Trains on a table and returns the run folder; the arguments are those of `train` and of `TableSynthesizer`."""
+    """Trains on a table and returns the run folder; the arguments are those of `train` and of `TableSynthesizer`. Where
+    `monitors` are given, they alone watch: no doctor does."""
     if wishes.size:
         raise ConfigError(f"--size is for pictures, and these data are a table: leave it out, this was: {wishes.size}")
     if recipe is None:
@@ -61,6 +64,7 @@ def train_table(
         shard=shard,
         initial=initial,
         monitors=[SampleGrid(), TensorBoardLog()] if monitors is None else monitors,
+        doctor=doctor if monitors is None else "off",
     )
     if not dry_run and first_process():
         write_report(run)
