@@ -116,7 +116,8 @@ class Phase:
         draw: how its rows are drawn: `shuffled` is every row once an epoch; anything else is a way that the
             source offers (see `Source.order`).
         outliers: whether the guard refuses a step whose gradient is far longer than usual. Not where parts of a network
-            must stay apart (teachers of disjoint rows): a refusal for one is a refusal for all.
+            must stay apart (teachers of disjoint rows): a refusal for one is a refusal for all. Nor where gradients all
+            but vanish as a rule (a classifier of rows that are easily told): any row that it gets wrong stands out.
         sizes: how large its pictures need be, `(samples, side)` in order: from so many samples on, that side in pixels
             will do. A source that can serve smaller ones does (see `OffersSizes`); what others serve is larger, and no
             side goes beyond the data's own. At each of these moments the loss may begin to reach other parameters:

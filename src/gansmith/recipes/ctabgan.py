@@ -93,7 +93,7 @@ class CTABGAN(Recipe):
         d = Phase(("D",), self.d_loss, repeats=self.critic, second_order=("D",), draw="conditional")
         phases = {"D": d}
         if self.target:
-            phases["C"] = Phase(("C",), self.c_loss)
+            phases["C"] = Phase(("C",), self.c_loss, outliers=False)  # once C is sure, a row that it gets wrong is one
         return {**phases, "G": Phase(("G",), self.g_loss, draw="conditional")}
 
     def asked(self, nets: Networks, batch: Batch, ctx: Context) -> Tensor:
