@@ -216,7 +216,7 @@ class Doctor:
             return False
         assert self._begun is not None
         allowed = self.budget * (time.monotonic() - self._begun)
-        return self._spent + self._cost <= max(allowed - self._each, allowed / 2)
+        return self._spent + 2 * self._cost <= max(allowed - self._each, allowed / 2)  # this one, and one at the end
 
     def _alarmed(self) -> bool:
         """Whether a loss is not finite, for the first time: that is looked into at once."""
