@@ -114,6 +114,17 @@ def test_generate_writes_a_file_each_and_a_grid(cli: Cli, run: Path, tmp_path: P
     assert not (tmp_path / "again-grid.png").exists()
 
 
+def test_generate_a_picture_of_each_seed(cli: Cli, run: Path, tmp_path: Path) -> None:
+    told = cli("generate", run, "--seeds", "3,7-8", "--out", "each")
+    assert told.code == 0, told
+    assert "wrote 3 files" in told.out
+    assert sorted(path.name for path in (tmp_path / "each").iterdir()) == ["000003.png", "000007.png", "000008.png"]
+    assert cli("generate", run, "-n", "1", "--seed", "7", "--out", "one").code == 0
+    assert (tmp_path / "one/000000.png").read_bytes() == (tmp_path / "each/000007.png").read_bytes()
+    cli("generate", run, "--seeds", "1,2", "--seed", "3").refused("leave out -n and --seed")
+    cli("generate", run, "--seeds", "one").refused("1,2,5 or 0-7")
+
+
 def test_generate_one_class(cli: Cli, run: Path) -> None:
     assert cli("generate", run, "-n", "4", "--label", "Sneaker", "--out", "sneakers").code == 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import COUNT, attributes, debug, from_file, truncated, where
+from .options import COUNT, SEEDS, attributes, debug, from_file, truncated, where
 from .show import say, unknown_together
 
 if TYPE_CHECKING:
@@ -30,22 +30,7 @@ class Span(click.ParamType):  # type: ignore[type-arg]
         return int(first), int(last)
 
 
-class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """Seeds: 1,2,5 or 0-7."""
-
-    name = "SEEDS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        found: list[int] = []
-        for part in str(value).split(","):
-            low, dash, high = part.strip().partition("-")
-            if not low.isdecimal() or (dash and not high.isdecimal()):
-                self.fail(f"wanted seeds such as 1,2,5 or 0-7: {value}", param, ctx)
-            found += range(int(low), int(high if dash else low) + 1)
-        return found
-
-
-SEEDS, SPAN = Numbers(), Span()
+SPAN = Span()
 OUT = click.option("--out", type=click.Path(path_type=Path), required=True, help="The picture; .gif and .webp move.")
 LABEL = click.option("--label", help="Of all pictures.")
 LAYERS = click.option("--layers", type=SPAN, help="Layers whose style changes.")

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from .options import COUNT, attributes, debug, from_file, truncated
+from .options import COUNT, SEEDS, attributes, debug, from_file, truncated
 from .show import say, unknown_together, warn, warned
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-n", "--number", type=COUNT, default=16, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same examples.")
+@click.option("--seeds", type=SEEDS, help="Pictures: one of each of these, 1,2,5 or 0-7, as -n 1 --seed makes it.")
 @click.option("--label", help="Make this class only.")
 @truncated
 @click.option(
@@ -34,10 +36,13 @@ if TYPE_CHECKING:
 @click.option("--export", type=click.Path(path_type=Path), help="Pack the generator into this folder instead.")
 @from_file
 @debug
+@click.pass_context
 def command(
+    ctx: click.Context,
     run: Path,
     number: int,
     seed: int,
+    seeds: list[int] | None,
     label: str | None,
     truncation: Any,
     wheres: tuple[str, ...],
@@ -51,22 +56,27 @@ def command(
     """Make new examples with a trained run: a file each and one grid beside the folder, or the rows of a table."""
     from ..pipelines.tables.models import is_table_model
 
+    given = {name for name in ("number", "seed") if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if seeds and given:
+        raise click.UsageError("--seeds says which pictures to make, one of each: leave out -n and --seed")
     if is_table_model(run):
+        if seeds:
+            raise click.UsageError("--seeds is for pictures; a table is one of --seed")
         if label or truncation is not None:
             raise click.UsageError("--label and --truncation are for pictures; rows are asked for with --where")
         rows(run, number, seed, wheres, out, for_spreadsheets, overwrite, export, recipe)
         return
     if for_spreadsheets and run.exists():
         raise click.UsageError("--for-spreadsheets is for tables; this run makes pictures")
-    pictures(run, number, seed, label, truncation, wheres, out or Path("samples"), grid, overwrite, export, recipe)
+    wish = {"seed": seed, "seeds": seeds or (), "label": label, "truncation": truncation}
+    count, folder = len(seeds) if seeds else number, out or Path("samples")
+    pictures(run, count, wish, wheres, folder, grid, overwrite, export, recipe)
 
 
 def pictures(
     run: Path,
     number: int,
-    seed: int,
-    label: str | None,
-    truncation: Any,
+    wish: dict[str, Any],
     wheres: tuple[str, ...],
     out: Path,
     grid: bool,
@@ -84,8 +94,7 @@ def pictures(
         return
     where = attributes(wheres)
     unknown_together(make.spec, where)
-    wish: dict[str, Any] = {"label": label, "truncation": truncation, "where": where}
-    written = write(make, number, out, seed=seed, **wish, grid=grid, overwrite=overwrite)
+    written = write(make, number, out, **wish, where=where, grid=grid, overwrite=overwrite)
     say(f"wrote {number} files to {out}" + (f" and {written}" if written else ""))
 
 

@@ -74,6 +74,21 @@ class Truncation(click.ParamType):  # type: ignore[type-arg]
         return (label if equals else None), number
 
 
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Seeds: 1,2,5 or 0-7."""
+
+    name = "SEEDS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        found: list[int] = []
+        for part in str(value).split(","):
+            low, dash, high = part.strip().partition("-")
+            if not low.isdecimal() or (dash and not high.isdecimal()):
+                self.fail(f"wanted seeds such as 1,2,5 or 0-7: {value}", param, ctx)
+            found += range(int(low), int(high if dash else low) + 1)
+        return found
+
+
 def truncated(command: F) -> F:
     """`--truncation 0.7 --truncation Boot=0.5`: None, a number, or numbers by class (see `strengths`)."""
 
@@ -85,7 +100,7 @@ def truncated(command: F) -> F:
     return click.option("--truncation", type=Truncation(), multiple=True, callback=mapping, help=told)(command)
 
 
-COUNT, ABOVE, LAYERS = Count(), Above(), Layers()
+COUNT, ABOVE, LAYERS, SEEDS = Count(), Above(), Layers(), Numbers()
 UNIT = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 

@@ -122,6 +122,21 @@ class Generator:
         parts = list(self.parts(n, seed=seed, label=label, truncation=truncation, where=where))
         return Samples(Batch({k: torch.cat([p[k] for p in parts]) for k in parts[0]}), self.spec)
 
+    def of_seeds(
+        self,
+        seeds: Sequence[int],
+        *,
+        label: str | None = None,
+        truncation: Truncation | None = None,
+        where: Where | None = None,
+    ) -> Samples:
+        """One example of each seed, the one of `make(1, seed=...)`; see `__call__` for what else may be asked."""
+        if not seeds:
+            raise UserError("wanted at least 1 seed")
+        asked: dict[str, Any] = {"label": label, "truncation": truncation, "where": where}
+        parts = [part for seed in seeds for part in self.parts(1, seed=seed, **asked)]
+        return Samples(Batch({k: torch.cat([p[k] for p in parts]) for k in parts[0]}), self.spec)
+
     def parts(
         self,
         n: int,
@@ -277,6 +292,7 @@ def write(
     folder: Path | str,
     *,
     seed: int = 0,
+    seeds: Sequence[int] = (),
     label: str | None = None,
     truncation: Truncation | None = None,
     where: Where | None = None,
@@ -285,19 +301,21 @@ def write(
 ) -> Path | None:
     """Writes `n` examples to files of their own, part by part, and a grid of the first 1024 beside the folder.
 
+    With `seeds` it is one example of each (see `Generator.of_seeds`), and its file is named by it.
+
     Returns the grid's path: `made-grid.png` for the folder `made`, so that the folder holds examples alone.
 
     Raises:
         UserError: the folder cannot be written, or holds examples of an earlier call and `overwrite` is off.
     """
-    folder, first, done = Path(folder), list[Batch](), 0
+    folder, first = Path(folder), list[Batch]()
+    asked: dict[str, Any] = {"label": label, "truncation": truncation, "where": where}
     beside = folder.resolve().parent / f"{folder.resolve().name}-grid.png"
     try:
         _clear(folder, overwrite)
-        for part in make.parts(n, seed=seed, label=label, truncation=truncation, where=where):
-            make.spec.write(part, folder, start=done)
-            done += len(part)
-            if grid and done <= GRID_MOST:
+        for number, part in _numbered(make, n, seed, seeds, asked):
+            make.spec.write(part, folder, start=number)
+            if grid and sum(map(len, first)) + len(part) <= GRID_MOST:
                 first.append(part)
         if not first:
             return None
@@ -305,6 +323,18 @@ def write(
         return Samples(whole, make.spec).save(beside)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from error
+
+
+def _numbered(
+    make: Generator, n: int, seed: int, seeds: Sequence[int], asked: Mapping[str, Any]
+) -> Iterator[tuple[int, Batch]]:
+    """Parts of `n` examples of one seed, each with the number of its first; or one example of each of `seeds`."""
+    done = 0
+    for one in seeds:
+        yield one, make.of_seeds([one], **asked).batch
+    for part in () if seeds else make.parts(n, seed=seed, **asked):
+        yield done, part
+        done += len(part)
 
 
 def _clear(folder: Path, overwrite: bool) -> None:
