@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import DataError, MissingExtra
 from .listing import Blob, Listing, Numbered, Unreadable, choose_split, digest, number_labels, refuse_split, shown
 
@@ -65,10 +63,8 @@ def list_dataset(dataset: Any, split: str | None, *, place: str = "the dataset")
         remarks=[f"Pictures come from the column {column!r}.", *remarks],
         hint=f"add a column named {LABEL_COLUMNS[0]}",
     )
-    if values is not None and classes:
-        listing.labels, listing.classes = np.array(values, dtype=np.int64), classes
-    elif values is not None:
-        listing.labels, listing.classes = number_labels(values)
+    if values is not None:
+        listing.labels, listing.classes = number_labels(values, classes)
     return listing
 
 

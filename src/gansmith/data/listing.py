@@ -120,8 +120,13 @@ def digest(parts: Iterable[object]) -> str:
     return h.hexdigest()
 
 
-def number_labels(values: Sequence[object]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Class numbers and class names; whole numbers are put in the order of numbers, all else of text."""
+def number_labels(values: Sequence[object], classes: tuple[str, ...] = ()) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Class numbers and class names; whole numbers are put in the order of numbers, all else of text.
+
+    Where `classes` are known already, the values are their numbers.
+    """
+    if classes:
+        return np.array(values, dtype=np.int64), classes
     distinct = set(values)
     if all(isinstance(v, int | np.integer) or str(v).lstrip("-").isdecimal() for v in distinct):
         order = sorted(distinct, key=lambda v: int(str(v)))

@@ -52,10 +52,8 @@ def list_parquet(path: Path, split: str | None) -> Listing:
         remarks=[f"Pictures come from the column {table.column!r}.", *remarks],
         hint=f"add a column named {LABEL_COLUMNS[0]}",
     )
-    if values is not None and classes:
-        listing.labels, listing.classes = np.array(values, dtype=np.int64), classes
-    elif values is not None:
-        listing.labels, listing.classes = number_labels(values)
+    if values is not None:
+        listing.labels, listing.classes = number_labels(values, classes)
     return listing
 
 
