@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from gansmith.schedule import Cosine, Linear, at
+from gansmith.schedule import Cosine, Linear, Scheduled, at, ramped
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,13 @@ def test_constants_stay() -> None:
     assert at(3e-4, 10**9) == 3e-4
     assert at(2, 0) == 2
     assert at(Linear(0.0, 1.0, 10), 5) == 0.5
+
+
+def test_an_average_of_a_ramped_half_life_forgets_the_beginning() -> None:
+    def left(half_life: Scheduled, since: int = 1_000, until: int = 12_000, batch: int = 32) -> float:
+        """The share of an average that is still made of the weights that it had after `since` samples."""
+        return math.prod(0.5 ** (batch / at(half_life, samples)) for samples in range(since, until, batch))
+
+    assert left(5_000.0) == pytest.approx(0.5 ** (11 / 5), rel=0.01)
+    assert left(ramped(5_000.0)) < 1e-6
+    assert [at(ramped(5_000.0), samples) for samples in (0, 20_000, 50_000, 10**7)] == [0.0, 2_000.0, 5_000.0, 5_000.0]

@@ -63,6 +63,14 @@ class Exponential:
 Scheduled: TypeAlias = float | Cosine | Linear | Exponential
 
 
+def ramped(half_life: float) -> Linear:
+    """The half-life of an average that forgets its beginning: a tenth of the samples so far, until it is `half_life`.
+
+    A constant one would keep a quarter of the untrained weights after two half-lives, and short runs be judged by them.
+    """
+    return Linear(0.0, half_life, round(10 * half_life))
+
+
 def at(value: Scheduled, samples: float) -> float:
     """The value of a constant or a schedule after `samples` samples."""
     return value if isinstance(value, int | float) else value.at(samples)

@@ -23,6 +23,7 @@ from ..nn.backbones.dcgan import doubling
 from ..nn.init import dcgan_normal
 from ..nn.labels import Label, hot, naming_loss
 from ..nn.sizes import picture_spec
+from ..schedule import ramped
 from ..spec import ImageSpec, Spec
 from .base import Context, Networks
 
@@ -130,4 +131,6 @@ def paper(spec: Spec) -> ACGAN:
 def small(spec: Spec) -> ACGAN:
     """For two CPU cores and minutes, at a batch of 64: narrower, 4x4 filters in G, no dropout, an average of G."""
     picture_spec(spec, "acgan", SIZES)
-    return ACGAN(width=128, kernel=4, d_width=8, game=Game(), solver=Solver(lr=5e-4, beta1=0.5), half_life=5_000.0)
+    return ACGAN(
+        width=128, kernel=4, d_width=8, game=Game(), solver=Solver(lr=5e-4, beta1=0.5), half_life=ramped(5_000.0)
+    )

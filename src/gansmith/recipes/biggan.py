@@ -26,7 +26,7 @@ from ..nn.init import orthogonal
 from ..nn.labels import Label
 from ..nn.norm import ConditionalBatchNorm2d, PerClass
 from ..nn.sizes import picture_spec
-from ..schedule import Cosine, Linear, Scheduled
+from ..schedule import Cosine, Linear, Scheduled, ramped
 from ..spec import ImageSpec, Spec
 from .base import Context, Networks
 
@@ -182,5 +182,5 @@ def small(spec: Spec) -> BigGAN:
         patch=max(size // 32, 1),
         game=Game(loss="hinge", spectral="both", together=True, orthogonal=1e-4),
         solver=Solver(lr=Cosine(2e-3, 4e-4, 100_000), d_lr=Cosine(4e-3, 1e-3, 100_000)),
-        half_life=5_000.0,
+        half_life=ramped(5_000.0),
     )

@@ -24,7 +24,7 @@ from ..nn.init import fan_in_normal, uniform
 from ..nn.labels import Label, hot
 from ..nn.maxout import Maxout, drop
 from ..nn.sizes import picture_spec
-from ..schedule import Exponential, Linear
+from ..schedule import Exponential, Linear, ramped
 from ..spec import ImageSpec, Spec
 from .base import Context, Networks
 
@@ -147,5 +147,5 @@ def small(spec: Spec) -> CGAN:
         irange=None,
         game=Game(r1=5.0, penalty_every=8, penalty_step="after"),
         solver=Solver(lr=1e-3),
-        half_life=5_000.0,
+        half_life=ramped(5_000.0),
     )

@@ -16,6 +16,7 @@ from ..game import Played, Solver
 from ..nn.backbones.dcgan import ConvDiscriminator, DeconvGenerator, widths
 from ..nn.init import dcgan_normal
 from ..nn.sizes import picture_spec
+from ..schedule import ramped
 from ..spec import Spec
 from .base import Context, Networks
 
@@ -71,4 +72,4 @@ def paper(spec: Spec) -> DCGAN:
 def small(spec: Spec) -> DCGAN:
     """For two CPU cores and minutes, at a batch of 64: a quarter of the width, 4x4 filters, an average of G."""
     picture_spec(spec, "dcgan", SIZES)
-    return DCGAN(width=32, widest=256, kernel=4, solver=Solver(lr=5e-4, beta1=0.5), half_life=5_000.0)
+    return DCGAN(width=32, widest=256, kernel=4, solver=Solver(lr=5e-4, beta1=0.5), half_life=ramped(5_000.0))

@@ -30,7 +30,7 @@ from ..nn.frozen import Frozen
 from ..nn.init import dcgan_normal
 from ..nn.resample import shrunk
 from ..nn.sizes import picture_spec
-from ..schedule import Scheduled
+from ..schedule import Scheduled, ramped
 from ..spec import Spec
 from .base import Context, Networks
 
@@ -146,5 +146,5 @@ def small(spec: Spec) -> FastGAN:
         distance="l1",
         game=replace(PAPER, spectral="D"),
         solver=Solver(lr=2e-3, beta1=0.5),
-        half_life=2_500.0,
+        half_life=ramped(2_500.0),
     )

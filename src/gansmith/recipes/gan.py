@@ -21,7 +21,7 @@ from ..game import Game, Played, Solver
 from ..nn.init import fan_in_normal, uniform
 from ..nn.maxout import Maxout, drop
 from ..nn.sizes import picture_spec
-from ..schedule import Exponential, Linear
+from ..schedule import Exponential, Linear, ramped
 from ..spec import ImageSpec, Spec
 from .base import Context, Networks
 
@@ -128,5 +128,5 @@ def small(spec: Spec) -> GAN:
         irange=None,
         game=Game(r1=10.0, penalty_every=2, penalty_step="after"),
         solver=Solver(lr=Exponential(1e-3, 1 / 1.0001, 100, 1e-6)),
-        half_life=5_000.0,
+        half_life=ramped(5_000.0),
     )

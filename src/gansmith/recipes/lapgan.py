@@ -26,7 +26,7 @@ from ..nn.backbones.laplacian import DenseDiscriminator, DenseGenerator, Picture
 from ..nn.norm import batch_norms, standing
 from ..nn.resample import enlarged, shrunk
 from ..nn.sizes import picture_spec
-from ..schedule import Exponential, Linear, Scheduled
+from ..schedule import Exponential, Linear, Scheduled, ramped
 from ..spec import Spec
 from .base import Context, Loss, Networks, Phase, Recipe
 
@@ -224,5 +224,5 @@ def small(spec: Spec) -> LAPGAN:
         norm=True,
         game=Game(r1=0.2, penalty_every=4),
         solver=Solver(lr=1e-3),
-        half_life=2_500.0,
+        half_life=ramped(2_500.0),
     )

@@ -20,6 +20,7 @@ from ..game import Game, Played, Solver
 from ..nn.backbones.dcgan import ConvDiscriminator, doubling
 from ..nn.init import dcgan_normal
 from ..nn.sizes import picture_spec
+from ..schedule import ramped
 from ..spec import Spec
 from .base import Context, Networks
 
@@ -108,4 +109,4 @@ def paper(spec: Spec) -> LSGAN:
 def small(spec: Spec) -> LSGAN:
     """For two CPU cores and minutes, at a batch of 64: half of the width, 4x4 filters, an average of G."""
     picture_spec(spec, "lsgan", SIZES)
-    return LSGAN(latent=100, width=32, kernel=4, solver=Solver(lr=1e-3, beta1=0.5), half_life=5_000.0)
+    return LSGAN(latent=100, width=32, kernel=4, solver=Solver(lr=1e-3, beta1=0.5), half_life=ramped(5_000.0))

@@ -19,7 +19,7 @@ from ..nn.attention import SelfAttention
 from ..nn.backbones.resnet import Projection, ResNetFeatures, ResNetGenerator, halvings, widths
 from ..nn.norm import ConditionalBatchNorm2d, PerClass
 from ..nn.sizes import picture_spec
-from ..schedule import Cosine
+from ..schedule import Cosine, ramped
 from ..spec import Spec
 from .base import Context, Networks
 
@@ -105,5 +105,5 @@ def small(spec: Spec) -> SAGAN:
         attend=min(size, 32) // 2,
         patch=max(size // 32, 1),
         solver=Solver(lr=Cosine(2e-3, 4e-4, 100_000), d_lr=Cosine(4e-3, 1e-3, 100_000), beta2=0.9),
-        half_life=5_000.0,
+        half_life=ramped(5_000.0),
     )

@@ -20,7 +20,7 @@ from ..game import Game, Played, Solver
 from ..nn.backbones.resnet import Projection, ResNetFeatures, ResNetGenerator, halvings, widths
 from ..nn.norm import ConditionalBatchNorm2d, PerClass
 from ..nn.sizes import picture_spec
-from ..schedule import Cosine, Linear
+from ..schedule import Cosine, Linear, ramped
 from ..spec import Spec
 from .base import Context, Networks
 
@@ -95,5 +95,5 @@ def small(spec: Spec) -> SNGAN:
         patch=max(size // 32, 1),
         game=Game(loss="hinge", spectral="D", together=True),
         solver=Solver(lr=Cosine(2e-3, 5e-4, 100_000), d_lr=Cosine(4e-3, 1e-3, 100_000), beta2=0.9),
-        half_life=5_000.0,
+        half_life=ramped(5_000.0),
     )

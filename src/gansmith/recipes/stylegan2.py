@@ -23,7 +23,7 @@ from ..game.gamma import by_area, lazy_r1
 from ..losses.penalties import input_gradient
 from ..nn.backbones import stylegan2 as net
 from ..nn.sizes import picture_spec
-from ..schedule import Linear, Scheduled
+from ..schedule import Linear, Scheduled, ramped
 from ..spec import Spec
 from .base import Context, Networks, Phase
 
@@ -177,5 +177,5 @@ def small(spec: Spec) -> StyleGAN2:
         label_depth=2,
         game=lazy_r1(by_area(size, 32)),
         solver=Solver(lr=2.5e-3, beta2=0.99, lazy=True),
-        half_life=5_000.0,
+        half_life=ramped(5_000.0),
     )

@@ -24,7 +24,7 @@ from ..game.gamma import by_area, lazy_r1
 from ..nn.alias_free import bands
 from ..nn.backbones import stylegan2, stylegan3
 from ..nn.sizes import picture_spec
-from ..schedule import Scheduled
+from ..schedule import Scheduled, ramped
 from ..spec import Spec
 from .base import Context, Networks
 
@@ -164,5 +164,5 @@ def small(spec: Spec) -> StyleGAN3:
         taps=4,
         label_depth=2,
         game=lazy_r1(0.5),
-        half_life=5_000.0,
+        half_life=ramped(5_000.0),
     )

@@ -17,6 +17,7 @@ from ..game import Game, Played, Solver
 from ..nn.backbones.dcgan import ConvDiscriminator, DeconvGenerator, widths
 from ..nn.init import dcgan_normal
 from ..nn.sizes import picture_spec
+from ..schedule import ramped
 from ..spec import Spec
 from .base import Context, Networks
 
@@ -76,5 +77,5 @@ def small(spec: Spec) -> WGAN:
         widest=256,
         game=Game(loss="wasserstein", d_steps=2),
         solver=Solver(kind="rmsprop", lr=2e-4, beta2=0.99, clip=0.01),
-        half_life=5_000.0,
+        half_life=ramped(5_000.0),
     )

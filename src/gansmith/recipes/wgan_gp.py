@@ -17,7 +17,7 @@ from ..batch import Batch
 from ..game import Game, Played, Solver
 from ..nn.backbones.resnet import Projection, ResNetFeatures, ResNetGenerator, halvings, widths
 from ..nn.sizes import picture_spec
-from ..schedule import Linear
+from ..schedule import Linear, ramped
 from ..spec import Spec
 from .base import Context, Networks
 
@@ -90,5 +90,5 @@ def small(spec: Spec) -> WGANGP:
         patch=max(size // 32, 1),
         game=Game(loss="wasserstein", gp=10.0, penalty_every=2),
         solver=Solver(lr=3e-4, d_lr=1e-3, beta2=0.9),
-        half_life=5_000.0,
+        half_life=ramped(5_000.0),
     )
