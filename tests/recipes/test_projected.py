@@ -154,7 +154,9 @@ def test_settings_of_the_paper() -> None:
     assert (recipe.extractor, recipe.sees_imagenet) == ("timm:tf_efficientnet_lite1.in1k", True)
     assert (recipe.game.loss, recipe.game.augment.kind, recipe.layers) == ("hinge", "diffaugment", 1)
     assert recipe.hyper("D", 0) == {"lr": 2e-4, "betas": (0.0, 0.99)}
-    assert not projected.small(ImageSpec(size=32)).sees_imagenet
+    small = {channels: projected.small(ImageSpec(size=32, channels=channels)) for channels in (1, 3)}
+    assert {channels: found.extractor for channels, found in small.items()} == {1: "fashion", 3: "random"}
+    assert not any(found.sees_imagenet for found in small.values())
     assert replace(recipe, extractor="inception").sees_imagenet
 
 
