@@ -85,3 +85,11 @@ def test_a_treatment_of_a_table_run_may_be_left_out_and_is_remembered(tmp_path: 
     assert events(run, "watched") == []
     model.resume(samples=3_000, doctor="watch")
     assert len(events(run, "watched")) == 1
+
+
+def test_an_estimator_is_watched_unless_it_is_to_be_quiet(tmp_path: Path) -> None:
+    for quiet in (True, False):
+        settings = {**SMALL, "quiet": quiet, "samples": 1_000, "batch": 100}
+        gs.TableSynthesizer("ctgan", **settings, out=tmp_path / str(quiet)).fit(shop(600))
+    assert events(tmp_path / "True", "watched") == []
+    assert len(events(tmp_path / "False", "watched")) == 1

@@ -101,7 +101,8 @@ class TableSynthesizer(Learner, Maker):
     # learning
 
     def fit(self, data: Any, y: Any = None) -> TableSynthesizer:
-        """Learns a table. Whatever was learnt before is forgotten.
+        """Learns a table. Whatever was learnt before is forgotten. A doctor watches and tells (docs/health.md), unless
+        `quiet`; none changes anything, as one does on the command line.
 
         Args:
             data: a DataFrame, an Arrow table, a path (CSV, TSV, parquet), or several paths of one table.
@@ -121,7 +122,7 @@ class TableSynthesizer(Learner, Maker):
             tick=max(OFTEN, self.samples // SCORES) if self.samples else SELDOM,
             seed=self.seed,
         )
-        self.train(data, wishes)
+        self.train(data, wishes, doctor="off" if self.quiet else "watch")
         return self
 
     # making rows: `sample` and `sample_to` are those of Maker
