@@ -64,6 +64,19 @@ def test_a_difference_within_the_noise_is_none(runs: list[Path]) -> None:
     assert "without intervals" in reading(recall, names)
 
 
+def test_a_biased_figure_ranks_nothing_that_its_bias_may_have_turned_round() -> None:
+    """Fréchet distances of the benchmark's two models at n = 500: the worse one (5.02 against 4.00) comes out ahead."""
+    worse = {**figure("FD", 37.36, (36.85, 37.85)), "biased": True, "floor": 37.0}
+    good = {**figure("FD", 41.31, (40.52, 42.25)), "biased": True, "floor": 36.8}
+    row = {"values": [good, worse]}
+    assert reading(row, ["A", "B"]).startswith("too few samples to tell: its bias, about 37, is more than")
+    assert "gansmith compare" in reading(row, ["A", "B"])
+    far = {**worse, "value": 90.0, "interval": [89.0, 91.0]}
+    assert reading({"values": [good, far]}, ["A", "B"]) == "A is better"
+    unknown = [{k: v for k, v in one.items() if k != "floor"} for one in (good, worse)]
+    assert "its bias is not known" in reading({"values": unknown}, ["A", "B"])
+
+
 def test_what_has_no_direction_is_not_ranked() -> None:
     both = [figure("vendi", 5.0, (4.9, 5.1)) | {"better": None}, figure("vendi", 7.0, (6.9, 7.1)) | {"better": None}]
     assert "not to be ranked" in reading({"name": "vendi", "protocol": BY, "values": both}, ["a", "b"])

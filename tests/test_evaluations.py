@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ def figure(name: str, value: float, protocol: str = FEW, **more: Any) -> dict[st
     return {"name": name, "value": value, "protocol": protocol, "better": "low"} | more
 
 
-def judge(run: Path, *figures: dict[str, Any], checkpoint: str = "step-1", pictures: str = "abc") -> None:
+def judge(
+    run: Path, *figures: dict[str, Any], checkpoint: str = "step-1", pictures: str = "abc", remarks: Sequence[str] = ()
+) -> None:
     path = run / "evaluation.json"
     told = {"checkpoint": checkpoint, "data": f"{pictures}/", "fingerprint": pictures, "figures": list(figures)}
+    told["remarks"] = list(remarks)
     path.write_text(json.dumps(with_earlier(told, path)), encoding="utf-8")
 
 
@@ -71,6 +75,16 @@ def test_the_report_shows_each_protocol_and_says_what_is_of_another_checkpoint(r
     text = write_report(run).read_text(encoding="utf-8")
     assert "real pictures: 1 (two halves)" in text
     assert "FD-quick" not in text.split("How it learned")[0]
+
+
+def test_the_report_says_what_must_be_said_of_its_figures(run: Path) -> None:
+    judge(run, figure("FD", 1.0), remarks=["the best of 9 scores", "biased upwards by few pictures"])
+    judge(run, figure("FD", 2.0), remarks=["the best of 3 scores"])
+    assert read(run).remarks == ["the best of 3 scores"], "what was said of figures that are shown no more"
+    judge(run, figure("FD", 2.0, MANY), remarks=["looks better than it is", "the best of 3 scores"])
+    assert read(run).remarks == ["looks better than it is", "the best of 3 scores"]
+    text = write_report(run).read_text(encoding="utf-8")
+    assert '<p class="remark">looks better than it is</p>' in text
 
 
 def test_other_real_pictures_do_not_compare(run: Path, tmp_path: Path) -> None:

@@ -85,6 +85,11 @@ def test_several_extractors_and_all_metrics(sets: dict[str, Path]) -> None:
     assert "path_length" not in names  # no generator
 
 
+def test_precision_never_comes_without_coverage(sets: dict[str, Path]) -> None:
+    found = evaluate(sets["good"], sets["real"], extractor="random", metrics="precision_recall", n=80)
+    assert {"precision", "recall", "density", "coverage"} <= {f.name for f in found.figures}
+
+
 def test_classes_by_folders(tmp_path: Path) -> None:
     real, fake = folder(tmp_path / "r", fashion(120), 2), folder(tmp_path / "f", fashion(80, 500), 2)
     found = evaluate(fake, real, extractor="fashion", metrics=["class_fid"], n=120)

@@ -136,12 +136,13 @@ def test_a_write_that_fails_leaves_nothing_behind(fashion, tmp_path, monkeypatch
 def test_the_quick_judge_agrees_with_the_judge(judged, fashion):  # noqa: F811
     quick = QuickJudge(fashion, fashion(REAL))
     score = quick.score(FAKE)
-    assert list(score) == ["FD-fashion", "precision", "recall"]
-    assert list(score.values()) == pytest.approx([judged[0].value, judged[4].value, judged[5].value], rel=1e-5)
+    assert list(score) == ["FD-fashion", "precision", "recall", "coverage"]
+    assert list(score.values())[:3] == pytest.approx([judged[0].value, judged[4].value, judged[5].value], rel=1e-5)
     assert "n_fake=200" in str(quick.protocol(200))
     collapsed = quick.score(REAL[:1].expand(60, -1, -1, -1))
     assert collapsed["precision"] == 1.0
     assert collapsed["recall"] < 0.02
+    assert collapsed["coverage"] < 0.1 < score["coverage"]
     assert collapsed["FD-fashion"] > score["FD-fashion"]
 
 

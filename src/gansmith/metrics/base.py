@@ -131,6 +131,8 @@ class Figure:
         floor: the same figure of real pictures against real ones; its protocol stands in a figure of its own.
         better: whether `low` or `high` is better; None where neither is, and it is read beside that of real pictures.
         floor_of: what the floor was taken of, where that is not as many pictures as the figure rests on.
+        biased: whether it is off by an amount that differs between models, so that two of them are not ranked by it
+            unless they are further apart than that.
     """
 
     name: str
@@ -141,6 +143,7 @@ class Figure:
     floor: float | None = None
     better: Better | None = None
     floor_of: str = ""
+    biased: bool = False
 
     def told(self) -> str:
         """The value, and what stands beside it."""
@@ -156,7 +159,8 @@ class Figure:
     def to_json(self) -> dict[str, Any]:
         found = {"name": self.name, "value": self.value, "spread": self.spread, "protocol": str(self.protocol)}
         more = {"interval": self.interval and list(self.interval), "floor": self.floor, "better": self.better}
-        return found | more | ({"floor_of": self.floor_of} if self.floor_of else {})
+        more |= {"floor_of": self.floor_of} if self.floor_of else {}
+        return found | more | ({"biased": True} if self.biased else {})
 
 
 def dtype_of(extractor: Extractor) -> str:
@@ -189,6 +193,8 @@ class Metric(Protocol):
             nothing is known of that.
         `bounds: ClassVar[Mapping[str, tuple[float, float]]]`: of a figure, its least and its largest value.
         `shares: ClassVar[frozenset[str]]`: the figures that are shares of the pictures; left out, all within (0, 1).
+        `never_without: ClassVar[tuple[str, ...]]`: metrics that are measured with it although nobody asked for them,
+            as it misleads without.
         `compared_as: ClassVar[str]`: the metric by which two models are compared in its stead, as its own bias differs
             between models; empty where there is none.
         `higher: ClassVar[frozenset[str]]`: figures that are better when higher; all others are better when lower.

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ..errors import ConfigError, DataError
-from .balls import precision_recall
+from .balls import ball_counts, precision_recall, radii
 from .base import Extractor, Figure, MeasuredBy, Metric, Seen, Side, Working
 from .doubts import doubts
 from .extractors import figure_name
@@ -263,7 +263,7 @@ class QuickJudge:
     Args:
         extractor: takes the features.
         real: features of real pictures (n, dim), see `real_features`.
-        k: neighbour of precision and recall.
+        k: neighbour of precision, recall and coverage.
 
     Raises:
         DataError: too few real pictures.
@@ -271,14 +271,18 @@ class QuickJudge:
 
     def __init__(self, extractor: Extractor, real: Float[Tensor, "n d"], *, k: int = 3) -> None:
         self.extractor, self.real, self.k = extractor, real, k
-        self.reference = FrechetReference(*moments(real))
+        self.reference, self.reach = FrechetReference(*moments(real)), radii(real.float(), k)
 
     def score(self, pixels: UInt8[Tensor, "m h w c"]) -> dict[str, float]:
-        """Fréchet distance (under its proper name, e.g. `FD-fashion`), precision and recall of these pictures."""
+        """Fréchet distance (under its proper name, e.g. `FD-fashion`), precision, recall and coverage of these
+        pictures, by the same neighbour: precision alone is 1 for copies of one picture."""
         fake = self.extractor(pixels).float().cpu()
         name = f"{figure_name('fid', self.extractor)}-{self.extractor.name}"
         precision, recall = precision_recall(self.real, fake, k=self.k)
-        return {name: self.reference.distance_to(fake), "precision": precision, "recall": recall}
+        held = ball_counts(fake, self.real.float(), self.reach).holds
+        coverage = float((held > 0).double().mean())
+        distance = self.reference.distance_to(fake)
+        return {name: distance, "precision": precision, "recall": recall, "coverage": coverage}
 
     def protocol(self, n_fake: int, split: str = "train") -> MeasuredBy:
         """How `score` of `n_fake` pictures measures."""

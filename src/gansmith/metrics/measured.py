@@ -63,6 +63,7 @@ def measured(
             found.get(f"{name}_std"),
             around(name),
             better=which_is_better(metric, name),
+            biased=hasattr(metric, "compared_as"),
         )
         for name, value in found.items()
         if not name.endswith("_std")

@@ -29,7 +29,8 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 
 def named(metrics: Any) -> list[str]:
-    """The names that were asked for, each once; a single one may come as a text.
+    """The names that were asked for, each once, and behind them those that they are never measured without; a single
+    one may come as a text.
 
     Raises:
         ConfigError: none, or an unknown one.
@@ -43,7 +44,9 @@ def named(metrics: Any) -> list[str]:
     for name in asked:
         if name not in known and name != ALL:
             raise ConfigError(f"no metric {name!r}; known: {', '.join(sorted(known))}.{did_you_mean(name, known)}")
-    return asked
+    streamed = [name for name in asked if name in registry.names()]
+    others = [other for name in streamed for other in getattr(registry.metric_class(name), "never_without", ())]
+    return list(dict.fromkeys([*asked, *others]))
 
 
 def whole(value: Any, name: str, least: int | None = 1) -> int:

@@ -59,6 +59,7 @@ def render(record: Record) -> str:
         grids=grids(record),
         stages=stages(record),
         figures=judged(record),
+        remarks=record.remarks,
         closely=closely,
         health=watched,
         classes=classes,

@@ -43,6 +43,18 @@ def figures_of(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def remarks_of(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was said of the `latest` figures of these judgements, each sentence once: their bias, how many scores were
+    searched, what they were compared with."""
+    taken, said = set[tuple[str, str, str]](), list[str]()
+    for judgement in reversed(found):
+        own = set(map(identity, figures_of([judgement])))
+        if own - taken:
+            said += map(str, judgement.get("remarks") or ())
+        taken |= own
+    return list(dict.fromkeys(said))
+
+
 def identity(figure: Mapping[str, Any]) -> tuple[str, str, str]:
     """What two figures must share to be the same one, measured twice: name, protocol, pictures."""
     return str(figure["name"]), str(figure.get("protocol", "")), str(figure.get("fingerprint", ""))

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from ..errors import RunFolderError
-from .evaluations import figures_of, judgements, latest
+from .evaluations import figures_of, judgements, latest, remarks_of
 
 PROBLEMS = ("skip", "rollback", "oom", "warning", "failed", "save_failed", "damaged", "alarm")
 
@@ -29,6 +29,7 @@ class Record:
         stages: the same of what samples are made through, where the recipe has stages.
         evaluation: figures of `gansmith evaluate`, newest judgement last; of those measured twice, the newer.
         earlier: those that were measured again, oldest first.
+        remarks: what was said of the figures of `evaluation`.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class Record:
     stages: list[tuple[int, Path]] = field(default_factory=list)
     evaluation: list[dict[str, Any]] = field(default_factory=list)
     earlier: list[dict[str, Any]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def of(self, *kinds: str) -> list[dict[str, Any]]:
         """The events of these kinds, in order."""
@@ -101,11 +103,13 @@ def read(folder: Path | str) -> Record:
     if not (folder / "log.jsonl").is_file():
         raise RunFolderError(f"this is no run folder (it has no log.jsonl; `gansmith train DATA` makes one): {folder}")
     grids, stages = _grids(folder / "samples"), _grids(folder / "samples" / "stages")
-    figures = figures_of(judgements(folder / "evaluation.json"))
+    judged = judgements(folder / "evaluation.json")
+    figures = figures_of(judged)
     newest = latest(figures)
     kept = set(map(id, newest))
     earlier = [figure for figure in figures if id(figure) not in kept]
     record = Record(folder, _config(folder), grids=grids, stages=stages, evaluation=newest, earlier=earlier)
+    record.remarks = remarks_of(judged)
     for line in _lines(folder / "log.jsonl"):
         if isinstance(line, Mapping):
             record.events.append(dict(line))

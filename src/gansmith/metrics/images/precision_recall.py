@@ -24,6 +24,7 @@ class PrecisionRecall(Rows):
     """
 
     name: ClassVar[str] = "precision_recall"
+    never_without: ClassVar[tuple[str, ...]] = ("density_coverage",)
     higher: ClassVar[frozenset[str]] = frozenset({"precision", "recall"})
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"precision": (0.0, 1.0), "recall": (0.0, 1.0)}
 
