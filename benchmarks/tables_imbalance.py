@@ -141,8 +141,9 @@ def render(result: dict[str, Any]) -> list[str]:
     tables = result["tables"]
     overall, models = ranks(tables), list(tables[0]["pr_auc"][OURS])
     by_model = {c: ranks(tables, c) for c in models}
+    so_far = "" if len(tables) == len(TABLES) else f" (of {len(TABLES)}, so far)"
     lines = [
-        f"{len(tables)} imbalanced tables, 5x2 cross-validation, seed {result['seed']}, every method fitted on "
+        f"{len(tables)}{so_far} imbalanced tables, 5x2 cross-validation, seed {result['seed']}, every method fitted on "
         "training rows alone (`gansmith oversample-lab`). Mean rank of PR-AUC over tables and classifiers, 1 the best "
         f"of {len(overall)}. Bar: `GANOverSampler` ranks above SMOTE.",
         "",
