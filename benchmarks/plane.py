@@ -94,16 +94,16 @@ class Perceptrons(Played):
     """Players of three hidden layers each.
 
     Args:
-        latent: length of z, standard normal.
+        latent: length of z, standard normal; as many numbers as a point has.
         width: of hidden layers.
         octaves: D is told the coordinates, and their sines and cosines at wavelengths of 4, 2, 1, ... so many: a plain
             perceptron learns what is narrow last (Tancik 2020, arXiv:2006.10739).
     """
 
     makes: ClassVar[str] = "plane"
-    latent: int = 16
+    latent: int = 2
     width: int = 128
-    octaves: int = 5
+    octaves: int = 3
 
     def networks(self, spec: Spec) -> Networks:
         """G: (b latent) -> (b 2 1 1). D: (b 2 1 1) -> (b,)."""

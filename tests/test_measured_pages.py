@@ -49,6 +49,18 @@ def test_every_game_with_a_penalty_is_played_once():
     assert not any(a == b for i, a in enumerate(found.values()) for b in list(found.values())[:i])
 
 
+def test_runs_under_other_settings_are_played_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(modes, "FOLDER", tmp_path)
+    row = {"data": "ring", "game": "r3gan", "seed": 0, "modes": 8.0, "settings": modes.settings()}
+    clock.write(modes.place_of("ring", "r3gan", 0), row)
+    clock.write(modes.place_of("ring", "gan", 0), row | {"settings": "others"})
+    assert modes.played("ring", "r3gan", 0) == row
+    assert modes.played("ring", "gan", 0) == modes.played("grid", "gan", 0) == {}
+    found = {(data, name, seed) for data, name, _, seed in modes.left(("ring",))}
+    assert ("ring", "r3gan", 0) not in found
+    assert {("ring", "gan", 0), ("ring", "r3gan", 1)} <= found
+
+
 def test_the_page_of_modes_counts_who_reaches_the_bar():
     row = {"data": "ring", "game": "r3gan", "seed": 0, "modes": 8.0, "good": 0.97, "of": 8, "samples": 1, "played": "x"}
     worse = row | {"data": "grid", "modes": 24.0, "of": 25}
