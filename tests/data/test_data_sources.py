@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from gansmith.data import ImageSource, Source, open_source
 from gansmith.data.arrays import list_array
+from gansmith.data.folder import walk
 from gansmith.errors import DataError, MissingExtra
 
 CPU = torch.device("cpu")
@@ -283,3 +285,20 @@ def test_settings_out_of_range(photos):
         ImageSource(root, size=0)
     with pytest.raises(DataError, match="not: 2"):
         ImageSource(root, channels=2)
+
+
+def test_values_that_are_not_finite_are_said_with_the_first_picture() -> None:
+    x = np.zeros((600, 4, 4), dtype=np.float32)
+    x[517, 2, 2] = np.nan
+    with pytest.raises(DataError, match=r"not finite .*the first of them in picture 517, counted from 0"):
+        ImageSource(x, cache=False)
+
+
+def test_links_are_followed_but_not_to_folders_above(tmp_path: Path) -> None:
+    inside, other = tmp_path / "above" / "inside", tmp_path / "other"
+    for folder in (inside, other):
+        folder.mkdir(parents=True)
+        Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save(folder / "a.png")
+    (inside / "loop").symlink_to(tmp_path / "above")
+    (inside / "linked").symlink_to(other)
+    assert [e.name for e in walk(inside)] == ["a.png", "linked/a.png"]

@@ -186,9 +186,13 @@ def _said(remarks: list[str], sentence: str, scale: float, offset: float) -> tup
 
 def _range(array: NDArray[Any], place: str) -> tuple[float, float]:
     low, high = float("inf"), float("-inf")
-    for part in _parts(array):
-        if part.dtype.kind == "f" and (bad := int((~np.isfinite(part)).sum())):
-            raise DataError(f"{place} holds values that are not finite (NaN or infinite): {bad} of the first")
+    for i, part in enumerate(_parts(array)):
+        if part.dtype.kind == "f" and (bad := ~np.isfinite(part)).any():
+            first = i * STEP + int(bad.reshape(len(part), -1).any(1).argmax())
+            raise DataError(
+                f"{place} holds values that are not finite (NaN or infinite); the first of them in picture {first:,}, "
+                "counted from 0: look how it was made, or leave it out"
+            )
         low, high = min(low, float(part.min())), max(high, float(part.max()))
     return low, high
 

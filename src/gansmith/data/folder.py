@@ -21,13 +21,14 @@ def list_folder(root: Path, split: str | None) -> Listing:
 
 
 def walk(root: Path) -> list[Entry]:
-    """Every regular file below `root`, sorted by name. Links are followed, circles are not.
+    """Every regular file below `root`, sorted by name. Links are followed; circles, and links to a folder that `root`
+    itself lies in, are not.
 
     Raises:
         DataError: a folder that cannot be read.
     """
     found: list[Entry] = []
-    seen: set[tuple[int, int]] = set()
+    seen = {(info.st_dev, info.st_ino) for info in map(os.stat, root.resolve().parents)}
     waiting = [""]
     while waiting:
         folder = waiting.pop()
