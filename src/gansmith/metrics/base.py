@@ -158,7 +158,11 @@ class Figure:
 
     def to_json(self) -> dict[str, Any]:
         found = {"name": self.name, "value": self.value, "spread": self.spread, "protocol": str(self.protocol)}
-        more = {"interval": self.interval and list(self.interval), "floor": self.floor, "better": self.better}
+        more: dict[str, Any] = {
+            "interval": self.interval and list(self.interval),
+            "floor": self.floor,
+            "better": self.better,
+        }
         more |= {"floor_of": self.floor_of} if self.floor_of else {}
         return found | more | ({"biased": True} if self.biased else {})
 
