@@ -148,7 +148,16 @@ def test_features_of_an_own_network_are_taken_anew_each_time(tmp_path: Path) -> 
 
     pixels = torch.randint(0, 256, (6, 8, 8, 3), dtype=torch.uint8)
     first, second = (ModuleExtractor(net, name="net") for net in (First(), Second()))
-    assert first.digest == second.digest
+    assert first.digest == second.digest == "none"
     one, other = (real_features([pixels], e, key="the same", folder=tmp_path) for e in (first, second))
     assert not torch.allclose(one, other)
     torch.testing.assert_close(other, second(pixels))
+
+
+def test_a_network_without_parameters_is_told_by_its_file(tmp_path):
+    code = "from torch.nn import Module\nclass Net(Module):\n    def forward(self, x): return {} * x.mean((2, 3))\n"
+    (tmp_path / "one.py").write_text(code.format(1))
+    (tmp_path / "two.py").write_text(code.format(2))
+    one, two = (load_extractor(f"{tmp_path / name}.py:Net") for name in ("one", "two"))
+    assert len(one.digest) == len(two.digest) == 12
+    assert one.digest != two.digest

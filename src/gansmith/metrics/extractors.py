@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..errors import ConfigError, SpecError, did_you_mean
 from ..nn.features.dinov2 import DinoExtractor
 from ..nn.features.fashion import FashionExtractor
 from ..nn.features.inception import SHA256, WEIGHTS, InceptionExtractor
-from ..nn.features.module import ModuleExtractor, StackedExtractor
+from ..nn.features.module import NO_WEIGHTS, ModuleExtractor, StackedExtractor
 from ..nn.features.precision import DTYPES
 from ..nn.features.randomnet import RandomExtractor
 from ..nn.features.timmnet import TimmExtractor
@@ -107,7 +108,10 @@ def load_extractor(
 def _named(name: str, settings: dict[str, Any]) -> Extractor:
     family, colon, rest = name.rpartition(":")
     if colon and family.endswith(".py"):
-        return _users_own(_from_file(Path(family), rest), settings)
+        own = _users_own(_from_file(Path(family), rest), settings)
+        if isinstance(own, ModuleExtractor) and own.digest == NO_WEIGHTS:  # all that it does is in its code
+            own.digest = hashlib.sha256(Path(family).read_bytes()).hexdigest()[:12]
+        return own
     family, colon, rest = name.partition(":")
     if colon and rest and family in FAMILIES:
         build, takes = FAMILIES[family]

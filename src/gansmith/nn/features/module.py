@@ -16,6 +16,7 @@ from .precision import full_precision
 from .weights import tensors_digest
 
 SIDES = (64, 32, 28, 128, 224, 256, 299, 512)  # tried in turn to learn how many features a network gives
+NO_WEIGHTS = "none"  # digest of a network without parameters
 PREPARE = {3: as_rgb, 1: as_grey}  # by channels, in the order tried
 
 
@@ -56,7 +57,8 @@ class ModuleExtractor(nn.Module):
         self.size, self.batch = size, batch
         self.resize = "none" if size is None else f"clean{size}"
         self.heads: tuple[str, ...] = ("logits",) if logits else ()
-        self.digest = tensors_digest(self.net.state_dict())
+        state = self.net.state_dict()
+        self.digest = tensors_digest(state) if state else NO_WEIGHTS
         self.sees_imagenet = bool(getattr(net, "sees_imagenet", False))
         self._scales: dict[int, list[int]] = {}  # by the side of pictures: see `scales`
         self.channels, self.dim = self._tried((size,) if size else SIDES)
