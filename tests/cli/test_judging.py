@@ -152,7 +152,7 @@ def test_sides_that_differ_are_not_bent_in_silence(sets: dict[str, Path], tmp_pa
     cli("evaluate", large, *common).refused("48 pixels a side, the real ones 32", "--size 32")
     assert cli("evaluate", large, *common, "--size", 32).code == 0
     colour = folder(tmp_path / "colour", RANDOM.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8))
-    cli("evaluate", colour, *common).refused("colour, the real ones grey", "--channels 1")
+    cli("evaluate", colour, *common).refused("colour, the real ones grey", "--channels 1", "--channels 3")
     assert cli("evaluate", colour, *common, "--channels", 1).code == 0
 
 

@@ -68,6 +68,12 @@ def native_size(listing: Listing) -> int:
     return short[len(short) // 2] if short else 0
 
 
+def sides_between(listing: Listing) -> tuple[int, int]:
+    """The smallest and the largest short side of a sample of the pictures; (0, 0) if none can be read."""
+    short = [min(s.width, s.height) for s in _shapes(listing)] or [0]
+    return min(short), max(short)
+
+
 def are_grey(listing: Listing) -> bool:
     """Whether a sample of the pictures is grey, by their headers alone."""
     return all(s.grey for s in _shapes(listing))

@@ -102,7 +102,7 @@ def open_case(
     pictures = folder_of_pictures(place or run, n, seed, size, channels) if make is None else None
     spec = image_spec(pictures.source.spec if pictures else make.spec)  # type: ignore[union-attr]  # there is either
     if make is None:
-        agreeing(spec, given, split, size=size, channels=channels)
+        agreeing(spec, place or run, given, split, size=size, channels=channels)
     source = ImageSource(given, size=spec.size, channels=spec.channels, split=split)
     part, trained, remarks = _part(place, settings, source, given, split)
     heeds = make is None or heeds_classes(make)

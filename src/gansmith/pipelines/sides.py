@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.build import are_grey, native_size
+from ..data.build import are_grey, native_size, sides_between
 from ..data.decode import FACTS
 from ..data.find import list_pictures
 from ..data.images import ImageSource
@@ -120,8 +120,24 @@ def side_of(data: Any, split: str | None = None) -> int | None:
     return native_size(list_pictures(data, split)) or None
 
 
-def agreeing(fakes: ImageSpec, data: Any, split: str | None, *, size: int | None, channels: int | None) -> None:
+def _differing(data: Any, split: str | None = None) -> str:
+    """Says so where pictures differ in size among themselves; else an empty string."""
+    low, high = sides_between(list_pictures(data, split))
+    return f" (the middle one: they differ among themselves, from {low} to {high})" if low < high else ""
+
+
+def agreeing(
+    fakes: ImageSpec, made: Any, data: Any, split: str | None, *, size: int | None, channels: int | None
+) -> None:
     """Refuses plain folders whose pictures differ in size or colour: bringing them together changes the figures.
+
+    Args:
+        fakes: what the generated pictures are taken as.
+        made: these pictures.
+        data: the real ones.
+        split: of the real ones.
+        size: the side that was asked for.
+        channels: those that were asked for.
 
     Raises:
         DataError: says how to decide it.
@@ -129,14 +145,15 @@ def agreeing(fakes: ImageSpec, data: Any, split: str | None, *, size: int | None
     real = side_of(data, split)
     if size is None and real is not None and real != fakes.size:
         raise DataError(
-            f"the generated pictures are {fakes.size} pixels a side, the real ones {real}; resizing changes figures, "
-            f"so say it: --size {min(fakes.size, real)} brings both to one size"
+            f"the generated pictures are {fakes.size} pixels a side{_differing(made)}, the real ones "
+            f"{real}{_differing(data, split)}; resizing changes figures, so say it: --size {min(fakes.size, real)} "
+            "brings both to one size"
         )
     if channels is None and are_grey(list_pictures(data, split)) != (fakes.channels == 1):
         kinds = ("grey", "colour") if fakes.channels == 1 else ("colour", "grey")
         raise DataError(
             f"the generated pictures are {kinds[0]}, the real ones {kinds[1]}; resizing and colour change figures, so "
-            "say it: --channels 1 brings both to grey"
+            "say it: --channels 1 brings both to grey, --channels 3 takes grey as colour"
         )
 
 
