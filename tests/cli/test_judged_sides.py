@@ -108,7 +108,7 @@ def test_classes_are_matched_by_name(run: Path, tmp_path: Path) -> None:
         evaluate(run, strange, **asked)
     assert evaluate(run, strange, **QUICK)["FD"] > 0, "a metric without classes goes on"
     more = (fashion(200), np.array([*NAMES, "hat"])[np.arange(200) % 5])
-    with pytest.raises(DataError, match=r"class_fid needs .*; class hat has 40 real and 0 fake"):
+    with pytest.raises(DataError, match=r"class_fid needs .*; class hat has 40 real and 0 generated"):
         evaluate(run, more, **asked)
 
 
@@ -249,3 +249,27 @@ def test_help_names_every_kind_of_extractor(cli: Cli) -> None:
         for kind in ("inception:clean", "stacked:NAME", "FILE.py:NAME", "dinov2:NAME", "timm:NAME"):
             assert kind in told, (command, kind)
     assert "kind" in cli("report", "--help").out
+
+
+def test_what_does_not_fit_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"path_length needs the generator itself.*; give a run, a checkpoint or a packed"
+    ):
+        evaluate(fashion(70), fashion(70, 100), **{**QUICK, "metrics": ["path_length"]})
+    with pytest.raises(ConfigError, match=r"equivariance needs .* a packed model of .*stylegan3"):
+        evaluate(fashion(70), fashion(70, 100), **{**QUICK, "metrics": ["equivariance"]})
+    labelled = (fashion(80), np.arange(80) % 2)
+    with pytest.raises(DataError, match=r"^accuracy_score needs real pictures that training never saw: --held"):
+        evaluate(labelled, labelled, **{**QUICK, "metrics": ["accuracy_score"]})
+    with pytest.raises(ConfigError, match="settings are given for a metric 'fidd', which there is none of"):
+        evaluate(fashion(70), fashion(70, 100), settings={"fidd": {}}, **QUICK)
+
+
+def test_folders_of_mixed_sizes_are_told_so(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for side in (24, 40, 56):
+        folder(tmp_path / "mixed" / str(side), random.integers(0, 256, (30, side, side), dtype=np.uint8))
+    with pytest.raises(
+        DataError, match=r"are 40 pixels a side .the middle one: they differ among themselves, from 24 to 56"
+    ):
+        evaluate(tmp_path / "mixed", fashion(70), **QUICK)

@@ -94,8 +94,8 @@ def test_pictures_are_kept_small_and_without_classes_refused():
     metric = AccuracyScore(size=8)
     metric.update(seen(REAL[0], None), "fake")
     assert metric.kept("fake")[0].shape == (300, 8, 8, 1)
-    with pytest.raises(DataError, match="needs pictures with classes on every side, 10 at least; fake has: 0"):
+    with pytest.raises(DataError, match="needs pictures with classes on every side, 10 at least; generated ones: 0"):
         metric.compute()
     rgb = fed((FAKE[0].expand(-1, -1, -1, 3), FAKE[1]))
-    with pytest.raises(DataError, match="fake and held-out pictures differ in channels: 3 and 1"):
+    with pytest.raises(DataError, match="generated and held-out pictures differ in channels: 3 and 1"):
         rgb.compute()

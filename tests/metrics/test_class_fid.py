@@ -53,9 +53,9 @@ def test_influences_foretell_the_spread():
 def test_classes_without_pictures_and_pictures_without_classes_are_refused():
     real = classes(0)
     fake = Seen(real.features[LABELS < 2], labels=LABELS[LABELS < 2])
-    with pytest.raises(DataError, match="class 2 has 100 real and 0 fake"):
+    with pytest.raises(DataError, match="class 2 has 100 real and 0 generated"):
         fed(ClassFID(), real, fake).compute()
-    with pytest.raises(DataError, match="the fake ones have none"):
+    with pytest.raises(DataError, match="the generated ones have none"):
         fed(ClassFID(), real, Seen(real.features))
     with pytest.raises(DataError, match="none came"):
         ClassFID().compute()

@@ -135,7 +135,9 @@ def test_what_is_biased_or_odd_is_said_of_each_model():
     real, said = pictures(300), list[str]()
     compare([real], [real[:90]], [real[:1].expand(80, -1, -1, -1)], Mean(), ("precision_recall",), warn=said.append)
     assert any(text.startswith("A: precision-mean and recall do not compare") for text in said)
-    assert any(text.startswith("B: the features that mean took of all 80 fake pictures are equal") for text in said)
+    assert any(
+        text.startswith("B: the features that mean took of all 80 generated pictures are equal") for text in said
+    )
     assert not any("same pictures" in text for text in said)
     compare([real], [real[:90]], [real[:90]], Mean(), ("precision_recall",), warn=said.append)
     assert any(text.startswith("A and B are the same pictures") for text in said)

@@ -85,10 +85,10 @@ def test_influences_foretell_the_spread_or_more(figure):
 
 
 def test_few_real_pictures_are_refused_and_few_fakes_remarked():
-    with pytest.raises(DataError, match="at least 6 real pictures and 1 fake; came: 5 and 10"):
+    with pytest.raises(DataError, match="at least 6 real pictures and 1 generated one; came: 5 and 10"):
         fed(DensityCoverage(), normal(5, 4, 0), normal(10, 4, 1)).compute()
     metric = fed(DensityCoverage(), normal(100, 4, 0), normal(10, 4, 1))
-    assert "of 10 fakes against 100" in metric.remarks()["coverage"]
+    assert "of 10 generated against 100" in metric.remarks()["coverage"]
 
 
 def test_other_pictures_of_the_same_number_are_counted_anew():

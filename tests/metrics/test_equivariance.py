@@ -145,5 +145,5 @@ def test_what_cannot_be_measured_is_refused() -> None:
         Equivariance(samples=2).measure(waves(4.0, size=16))
     with pytest.raises(DataError, match="NaN or infinite"):
         Equivariance(samples=2).measure(Latents(12, still.generate, moved=lambda z, m: still.moved(z, m) / 0))
-    with pytest.raises(ConfigError, match="at least 2"):
+    with pytest.raises(ConfigError, match="samples of equivariance is a whole number, 2 or more"):
         Equivariance(samples=1)

@@ -53,5 +53,5 @@ def test_few_pictures_are_remarked():
 def test_other_sides_are_left_aside_and_one_picture_is_refused():
     metric = fed(FID(), normal(100, 8, 0), normal(1, 8, 1))
     metric.update(Seen(normal(50, 8, 2)), "held")
-    with pytest.raises(DataError, match="at least 2 fake pictures; came: 1"):
+    with pytest.raises(DataError, match="at least 2 generated pictures; came: 1"):
         metric.compute()

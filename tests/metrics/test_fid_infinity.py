@@ -61,7 +61,7 @@ def test_doubt_is_the_whole_correction_where_quarters_lack_rank():
 def test_few_pictures_are_remarked_and_fewer_refused():
     assert "from 66 pictures on" in fed(FIDInfinity(), normal(60, D, 0), normal(70, D, 1)).remarks()["fid_infinity"]
     assert fed(FIDInfinity(), normal(66, D, 0), normal(66, D, 1)).remarks() == {}
-    with pytest.raises(DataError, match="came: 10 real, 3 fake"):
+    with pytest.raises(DataError, match="came: 10 real, 3 generated"):
         fed(FIDInfinity(), normal(10, D, 0), normal(3, D, 1)).compute()
 
 

@@ -86,7 +86,7 @@ def test_unknown_metrics_and_empty_sides_are_refused(fashion):  # noqa: F811
         judge([REAL], [FAKE], fashion, ("fidd",))
     with pytest.raises(ConfigError, match=r"the metric kid has no setting 'subset'.*Did you mean 'subsets'"):
         judge([REAL], [FAKE], fashion, ("kid",), settings={"kid": {"subset": 3}})
-    with pytest.raises(DataError, match="at least 2 fake pictures; came: 0"):
+    with pytest.raises(DataError, match="at least 2 generated pictures; came: 0"):
         judge([REAL], [], fashion, ("fid",), warn=lambda message: None)
 
 

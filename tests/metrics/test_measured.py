@@ -113,7 +113,7 @@ def test_a_side_against_itself_is_at_no_distance_within_its_interval() -> None:
 def test_pictures_that_are_all_alike_are_doubted() -> None:
     kept = {"real": Seen(normal(20, 3, 0)), "fake": Seen(torch.ones(20, 3))}
     (said,) = doubts(kept, "mean")
-    assert "mean took of all 20 fake pictures are equal" in said
+    assert "mean took of all 20 generated pictures are equal" in said
     assert list(doubts({"real": kept["real"], "fake": Seen(normal(20, 3, 1))}, "mean")) == []
     assert list(doubts({"real": Seen(torch.ones(1, 3))}, "mean")) == []
 
@@ -122,8 +122,8 @@ def test_a_singular_covariance_is_said_though_the_pictures_are_enough() -> None:
     flat = normal(200, 6, 0)
     flat[:, 3:] = flat[:, :3]
     said = fed(FID(), normal(200, 6, 1), flat).remarks()["fid"]
-    assert "sees the fake pictures vary in 3 of 6 directions only" in said
-    assert "nothing is added to it" in said
+    assert "sees the generated pictures vary in 3 of 6 directions only" in said
+    assert "nothing is added" in said
     constant = fed(FID(), torch.full((200, 6), 0.1).cumsum(1), normal(200, 6, 1)).remarks()["fid"]
     assert "the real pictures vary in 0 of 6 directions" in constant, "rounding is no direction"
     assert fed(FID(), normal(200, 6, 0), normal(200, 6, 1)).remarks() == {}
@@ -132,7 +132,7 @@ def test_a_singular_covariance_is_said_though_the_pictures_are_enough() -> None:
 def test_unequal_numbers_are_said_of_precision_and_recall() -> None:
     said = fed(PrecisionRecall(), normal(100, 4, 0), normal(60, 4, 1)).remarks()["precision"]
     assert "balls of 100 real pictures" in said
-    assert "those of 60 fakes" in said
+    assert "those of 60 generated ones" in said
     assert fed(PrecisionRecall(), normal(100, 4, 0), normal(98, 4, 1)).remarks() == {}
 
 
@@ -153,7 +153,7 @@ def test_slow_metrics_tell_how_far_they_are() -> None:
         sides["real"], sides["fake"], Mean(), ("accuracy_score",), held=sides["held"], settings=steps,
         working=lambda *how: told.append(how), **QUIET,
     )  # fmt: skip
-    assert told == [(f"classifier of {side} pictures", n, 3) for side in ("fake", "real") for n in (1, 2, 3)]
+    assert told == [(f"classifier of {side} pictures", n, 3) for side in ("generated", "real") for n in (1, 2, 3)]
 
 
 def test_what_a_metric_needs_is_looked_for_before_any_picture_is(tmp_path) -> None:

@@ -64,7 +64,7 @@ def test_c_t_averages_the_cells_by_their_held_out_share():
     share = (30 / 139 * z_u(fake[:40], held[:30]) + 90 / 139 * z_u(fake[40:], held[30:])) / (120 / 139)
     both = torch.cat([held, torch.ones(19).double()])
     assert c_t(fake, both, torch.cat([cell_fake[:79], torch.tensor([2])]), small) == pytest.approx(share, rel=0.02)
-    with pytest.raises(DataError, match="C_T needs 20 fakes and as many held-out"):
+    with pytest.raises(DataError, match="C_T needs 20 generated and as many held-out"):
         c_t(fake[:10], held, cell_fake[:10], cell_held)
 
 
@@ -126,11 +126,11 @@ def test_cells_are_those_of_the_data():
 
 
 def test_what_cannot_be_measured_is_refused():
-    with pytest.raises(DataError, match="held has: 3"):
+    with pytest.raises(DataError, match="held-out ones: 3"):
         fed(FRESH, HELD[:3]).compute()
     with pytest.raises(DataError, match="every held-out picture equals a training picture"):
         nn_ratio(torch.ones(5).double(), torch.zeros(5).double())
     broken = FRESH.clone()
     broken[0, 0] = torch.inf
-    with pytest.raises(DataError, match="fake side are NaN or infinite"):
+    with pytest.raises(DataError, match="features must be finite"):
         fed(broken).compute()

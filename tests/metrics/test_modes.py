@@ -67,7 +67,7 @@ def test_few_pictures_for_the_classes_are_remarked_on():
     assert "ask for 500 pictures" in few.remarks()["modes_kl"]
     many = seen(torch.arange(5).repeat(10), 5)
     assert fed(Modes(), many, many).remarks() == {}
-    with pytest.raises(DataError, match="none came of: fake"):
+    with pytest.raises(DataError, match="none came of: generated"):
         fed(Modes(), many).compute()
 
 

@@ -117,12 +117,14 @@ def test_its_influences_foretell_its_spread(pairs):
 
 
 def test_too_few_or_mixed_pictures_are_refused():
-    with pytest.raises(DataError, match="at least 2 pairs of fake pictures; came: 1"):
+    with pytest.raises(DataError, match="at least 2 pairs of generated pictures; came: 1"):
         fed(seen(pictures(9)), seen(pictures(3))).compute()
-    with pytest.raises(DataError, match="at least 2 pairs of fake pictures; came: 0"):
+    with pytest.raises(DataError, match="at least 2 pairs of generated pictures; came: 0"):
         MSSSIM().compute()
     metric = fed(seen(pictures(9)), seen(pictures(3)))
-    with pytest.raises(DataError, match=r"fake had 32x32 with 1 channel, and then came: 16x16 with 3 channels"):
+    with pytest.raises(
+        DataError, match=r"generated ones had 32x32 with 1 channel, and then came: 16x16 with 3 channels"
+    ):
         metric.update(seen(pictures(3, 16, 3)), "fake")
 
 

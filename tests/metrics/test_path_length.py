@@ -83,7 +83,7 @@ def test_with_lpips_a_rougher_generator_is_longer(shared_data):
 def test_settings_that_cannot_work_are_refused():
     with pytest.raises(ConfigError, match="not: middle"):
         PathLength(ends="middle")
-    with pytest.raises(ConfigError, match="at least 100 samples"):
+    with pytest.raises(ConfigError, match="samples of path_length is a whole number, 100 or more"):
         PathLength(samples=99)
 
 

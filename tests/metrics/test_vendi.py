@@ -45,5 +45,5 @@ def test_few_pictures_are_remarked_and_zero_features_refused():
     assert fed(Vendi(), normal(5, 12, 1), normal(13, 12, 0)).remarks() == {}
     with pytest.raises(DataError, match="all zero"):
         fed(Vendi(), fake=torch.zeros(3, 4))
-    with pytest.raises(DataError, match="at least 1 fake picture; came: 0"):
+    with pytest.raises(DataError, match="at least 1 generated picture; came: 0"):
         fed(Vendi(), real=normal(3, 4, 0)).compute()

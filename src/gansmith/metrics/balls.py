@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..errors import DataError
 from .functional import ROWS, checked_finite, enough
 
 BLOCK = 1 << 24  # entries of one block of a distance matrix: 64 MB in float32
@@ -31,8 +32,8 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, 
     Raises:
         DataError: a side has no k neighbours, or a value is not finite.
     """
-    enough(real, k + 1)
-    enough(fake, k + 1)
+    enough(real, k + 1, f"precision_recall with k={k}", "real")
+    enough(fake, k + 1, f"precision_recall with k={k}", "generated")
     real, fake = checked_finite(real.float()), checked_finite(fake.float())
     of_real, of_fake = within_each_others(real, fake, radii(real, k), radii(fake, k))
     return float(of_fake.double().mean()), float(of_real.double().mean())
@@ -105,8 +106,18 @@ def within_each_others(
 def _scale(a: Tensor, b: Tensor) -> Tensor:
     """The size of the numbers that float32's error in a squared distance is a share of."""
     centre = b.mean(0)
-    scale: Tensor = (a - centre).square().sum(1).max() + (b - centre).square().sum(1).max()
-    return scale
+    return _held((a - centre).square().sum(1).max() + (b - centre).square().sum(1).max())
+
+
+def _held(squares: Tensor) -> Tensor:
+    """The squared lengths as they came.
+
+    Raises:
+        DataError: float32 cannot hold distances between features so long.
+    """
+    if not bool((4 * squares).isfinite().all()):  # a squared distance is at most so many times the larger of two
+        raise DataError("features are too large for distances in float32, beyond 1e18: have the extractor scale them")
+    return squares
 
 
 def _decided(points: Tensor, centres: Tensor, radius: Tensor, margin: Tensor, scale: Tensor) -> Tensor:
@@ -170,11 +181,11 @@ def distance_blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Squared distances in float32, some rows of `a` at a time; centred, which keeps float32's error small."""
     centre = b.mean(0)
     b = b - centre
-    norms = b.square().sum(1)
+    norms = _held(b.square().sum(1))
     step = max(1, BLOCK // len(b))
     for start in range(0, len(a), step):
         part = a[start : start + step] - centre
-        squared = torch.addmm(norms, part, b.T, alpha=-2).add_(part.square().sum(1, keepdim=True))
+        squared = torch.addmm(norms, part, b.T, alpha=-2).add_(_held(part.square().sum(1, keepdim=True)))
         yield slice(start, start + step), squared
 
 

@@ -14,6 +14,9 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
+from ..errors import DataError
+
+ROWS = 4096  # rows at a time where copies are made
 Side = Literal["real", "fake", "held"]
 Reduction = Literal["sum", "cat"]
 Better = Literal["low", "high"]
@@ -206,6 +209,7 @@ class Metric(Protocol):
         `titles: ClassVar[Mapping[str, tuple[str, str]]]`: how a figure is printed when Inception's published weights
             took the features, and when anything else did: `{"fid": ("FID", "FD")}`.
         `uses: ClassVar[frozenset[str]]`: of `labels`: what it takes in where there is some, and does without.
+        `details() -> dict[str, str]`: of a figure, what stands in its protocol instead of `detail()`.
         `rests_on() -> dict[str, tuple[int, int]]`: of a figure, how many real pictures and how many fakes it rests on,
             where these are not all.
         `working: Working | None`: told how far `compute` is; for those that take long.
@@ -317,7 +321,7 @@ class Rows(Streaming):
 
     def update(self, seen: Seen, side: Side) -> None:
         if side in self.states:
-            self.add(side, seen.features.detach().float().cpu())
+            self.add(side, checked_finite(seen.features.detach().float().cpu()))
 
     def rows(self, side: Side) -> Tensor:
         """All features of one side, (n, d)."""
@@ -343,6 +347,17 @@ def reduce(metric: M, gather: Gather) -> M:
             joined[name] = torch.cat(parts) if metric.states[name] == "cat" else torch.stack(parts).sum(0)
     metric.load_state_dict(joined)
     return metric
+
+
+def checked_finite(values: Tensor, what: str = "features") -> Tensor:
+    """The values as they came.
+
+    Raises:
+        DataError: some are NaN or infinite.
+    """
+    if not all(bool(part.isfinite().all()) for part in (values.split(ROWS) if values.ndim else (values,))):
+        raise DataError(f"{what} must be finite, but some are NaN or infinite; look at the pictures they are taken of")
+    return values
 
 
 def as_float64(features: Tensor) -> Tensor:

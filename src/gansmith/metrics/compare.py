@@ -25,6 +25,7 @@ from .featurecache import Progress, remembered
 from .kept import LIMIT, Kept
 from .onepass import Part, noted, wants
 from .registry import looks_itself, make, metric_class, names
+from .settings import given_in_vain
 
 Verdict = Literal["A is better", "B is better", "A is higher", "B is higher", "too few samples to tell"]
 OTHER = 7919  # from the seed of A's resamples to that of B's
@@ -128,6 +129,7 @@ def compare(
         DataError: too few pictures, or features that are not finite.
     """
     asked = list(dict.fromkeys(comparable(name) for name in metrics))
+    given_in_vain(settings or {}, asked, names())
     pairs = {name: _Pair.of(name, (settings or {}).get(name)) for name in asked}
     wanted, kept, shapes = wants([pair.a for pair in pairs.values()], extractor), dict[str, Kept](), dict[str, None]()
     for side, parts in {"real": real, "a": noted(a, shapes), "b": noted(b, shapes)}.items():

@@ -8,6 +8,7 @@ import torch
 
 from ..nn.features.maps import GivesMaps
 from .base import Extractor, Seen
+from .words import called
 
 
 def doubts(kept: Mapping[str, Seen], name: str) -> Iterator[str]:
@@ -21,8 +22,8 @@ def doubts(kept: Mapping[str, Seen], name: str) -> Iterator[str]:
         features = kept[side].features if side in kept else torch.empty(0, 0)
         if len(features) > 1 and bool((features == features[0]).all()):
             yield (
-                f"the features that {name} took of all {len(features):,} {side} pictures are equal: they are one "
-                "picture over and over, or this network does not see what differs between them"
+                f"the features that {name} took of all {len(features):,} {called(side)} pictures are equal: they are "
+                "one picture over and over, or this network does not see what differs between them"
             )
     if same(kept.get("real"), kept.get("fake")):
         yield "the generated pictures are the real ones, one by one: these figures are of a side against itself"

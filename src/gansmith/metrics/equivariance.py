@@ -21,9 +21,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from ..errors import ConfigError, DataError
+from ..errors import DataError
 from .base import Working
 from .probes import Latents
+from .settings import counts
 
 LOBES = 3  # of the Lanczos window
 FINE = 4  # places between two pixels at which a turned picture is known
@@ -43,7 +44,7 @@ class Equivariance:
         batch: latents at once; a turned picture of n pixels a side takes 128 n^2 bytes a channel, several times over.
 
     Raises:
-        ConfigError: fewer than 2 samples.
+        ConfigError: fewer than 2 samples, which give no spread, or a batch below 1.
     """
 
     name: ClassVar[str] = "equivariance"
@@ -51,8 +52,8 @@ class Equivariance:
     wishes: ClassVar[tuple[str, ...]] = ("transform",)
 
     def __init__(self, *, samples: int = 256, batch: int = 16) -> None:
-        if samples < 2:
-            raise ConfigError(f"equivariance needs at least 2 samples, for its spread; not: {samples}")
+        counts(self.name, 2, samples=samples)
+        counts(self.name, batch=batch)
         self.samples, self.batch = samples, batch
         self.working: Working | None = None
 

@@ -11,9 +11,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import DataError
+from .base import ROWS as ROWS
 from .base import as_float64
+from .base import checked_finite as checked_finite
 
-ROWS = 4096  # rows at a time where float64 copies are made
+HUGE = 1e12  # product of two rows over their length whose cube float32 only just holds
+COARSE = 32  # times the features' variance: their mean product from which float32 loses digits of KID that matter
 
 
 class FrechetReference:
@@ -121,24 +124,13 @@ def _moved(rows: Tensor, mu: Tensor, other: Tensor, slope: Tensor) -> Tensor:
     return moved - moved.mean()
 
 
-def checked_finite(values: Tensor) -> Tensor:
-    """The values as they came.
-
-    Raises:
-        DataError: some are NaN or infinite.
-    """
-    if not bool(values.isfinite().all()):
-        raise DataError("features must be finite, but some are NaN or infinite; look at the pictures they are taken of")
-    return values
-
-
 def moments(features: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
     """Mean and unbiased covariance, in float64.
 
     Raises:
         DataError: fewer than two rows.
     """
-    enough(features, 2)
+    enough(features, 2, "a covariance")
     mu = torch.stack([as_float64(part).sum(0) for part in features.split(ROWS)]).sum(0) / len(features)
     sigma = torch.zeros(len(mu), len(mu), dtype=torch.float64)
     for part in features.split(ROWS):
@@ -185,17 +177,18 @@ def kid(
         slightly negative for equal distributions.
 
     Raises:
-        DataError: a side has fewer than `subset_size` rows.
+        DataError: a side has fewer than `subset_size` rows, or a value is not finite.
     """
-    enough(features_real, subset_size)
-    enough(features_fake, subset_size)
+    enough(features_real, subset_size, "KID", "real")
+    enough(features_fake, subset_size, "KID", "generated")
+    dtype = kernel_dtype(features_real, features_fake)
     random = np.random.RandomState(seed)
     sides = (features_real, features_fake)
     orders = orders or (torch.arange(len(features_real)), torch.arange(len(features_fake)))
     values = []
     for _ in range(subsets):
         chosen = [torch.from_numpy(random.choice(len(rows), subset_size, replace=False)) for rows in sides]
-        x, y = (rows[order[i]] for rows, order, i in zip(sides, orders, chosen, strict=True))
+        x, y = (rows[order[i]].to(dtype) for rows, order, i in zip(sides, orders, chosen, strict=True))
         values.append(polynomial_mmd(x, y))
     found = torch.stack(values)
     return float(found.mean()), float(found.std(correction=0))
@@ -208,6 +201,24 @@ def polynomial_mmd(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"]) -> Float[Te
     return within / (n * (n - 1)) - 2 * _cubic(x, y).mean(dtype=torch.float64)
 
 
+def kernel_dtype(*sides: Float[Tensor, "_ d"]) -> torch.dtype:
+    """The precision of KID's kernel: that of the rows; but float64 where their mean product is so large beside the
+    features' variance that float32 rounds away what tells the sides apart, or overflows.
+
+    Raises:
+        DataError: a value is not finite.
+    """
+    for rows in sides:
+        mean, square, largest = torch.zeros(rows.shape[1], dtype=torch.float64), 0.0, 0.0
+        for part in checked_finite(rows).split(ROWS):
+            mean += as_float64(part).sum(0) / len(rows)
+            squares = as_float64(part).square().mean(1)
+            square, largest = square + float(squares.sum()) / len(rows), max(largest, float(squares.max()))
+        if largest > HUGE or square + 1 > COARSE * (square - float(mean.square().mean())):
+            return torch.float64
+    return sides[0].dtype
+
+
 def _off_diagonal(kernel: Tensor) -> Tensor:
     return kernel.sum(dtype=torch.float64) - kernel.diagonal().sum(dtype=torch.float64)
 
@@ -218,21 +229,28 @@ def _cubic(x: Tensor, y: Tensor) -> Tensor:
 
 
 def cubic_means(rows: Float[Tensor, "n d"], columns: Float[Tensor, "m d"]) -> Float[Tensor, " n"]:
-    """Of each row: the mean of KID's kernel with the columns, as float64."""
-    found, one = [], rows.new_ones(())
+    """Of each row: the mean of KID's kernel with the columns, as float64, taken in the columns' precision."""
+    found, one = [], columns.new_ones(())
     for part in rows.split(512):  # few enough for the cache
-        base = torch.addmm(one, part, columns.T, alpha=1 / rows.shape[1])
+        base = torch.addmm(one, part.to(columns.dtype), columns.T, alpha=1 / rows.shape[1])
         found.append(base.square().mul_(base).mean(1).double())
     return torch.cat(found)
 
 
-def enough(features: Tensor, wanted: int) -> None:
+def enough(features: Tensor, wanted: int, what: str, side: str = "") -> None:
     """
+    Args:
+        features: one row a picture.
+        wanted: rows.
+        what: needs them: a metric, with the setting that decides how many.
+        side: which side these are; empty where there is but one.
+
     Raises:
         DataError: there are fewer rows than wanted.
     """
     if len(features) < wanted:
-        raise DataError(f"this needs at least {wanted} pictures on each side; came: {len(features)}")
+        pictures = f"{side} pictures" if side else "pictures"
+        raise DataError(f"{what} needs at least {wanted} {pictures}; came: {len(features)}")
 
 
 def fingerprint(rows: Float[Tensor, "n d"]) -> tuple[int, float, float]:

@@ -27,7 +27,8 @@ from .functional import FrechetReference, frechet_distance, moments
 from .kept import LIMIT, Kept
 from .measured import as_floor, beside, measured
 from .onepass import Part, noted, wants
-from .registry import looks_itself, make
+from .registry import looks_itself, make, names
+from .settings import given_in_vain
 
 __all__ = ["FewPictures", "QuickJudge", "judge", "lines", "real_floor"]
 
@@ -95,6 +96,7 @@ def judge(
         ConfigError: an unknown metric or setting, an extractor without a head that is needed, no held-out pictures.
         DataError: too few pictures, features that are not finite, classes that are needed and did not come.
     """
+    given_in_vain(settings or {}, metrics, names())
     fresh = {name: partial(make, name, (settings or {}).get(name)) for name in metrics}
     fed = {name: new() for name, new in fresh.items()}
     wanted = wants(fed.values(), extractor)

@@ -36,6 +36,7 @@ def measured(
         seed: of the resamples.
     """
     found, by = metric.compute(), replace(by, detail=metric.detail())
+    details: Mapping[str, str] = metric.details() if hasattr(metric, "details") else {}
     moved: Mapping[str, Mapping[Side, Tensor]] = {}
     if sample is not None and hasattr(metric, "influences"):
         moved = metric.influences(sample)
@@ -53,7 +54,7 @@ def measured(
 
     def protocol(name: str) -> MeasuredBy:
         n_real, n_fake = rests_on.get(name, (by.n_real, by.n_fake))
-        return replace(by, n_real=n_real, n_fake=n_fake)
+        return replace(by, n_real=n_real, n_fake=n_fake, detail=details.get(name, by.detail))
 
     return [
         Figure(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import ConfigError, DataError
 from .base import Extractor, Metric, Seen
+from .words import called
 
 HEAD = "head:"
 Part = Tensor | tuple[Tensor, Tensor]
@@ -56,7 +57,9 @@ def _lacking(metric: Metric, head: str, extractor: Extractor, offered: tuple[str
     where: Mapping[str, str] = getattr(extractor, "lacking", {})
     if head in where:
         return f"{said}.\n{where[head]}"
-    return f"{said}; give an extractor with it, or leave this metric out"
+    offers = {"logits": "fashion, inception with its head, stacked:NAME, or a network of your own with logits=True"}
+    others = offers.get(head, "inception")
+    return f"{said}; give an extractor with it ({others}), or leave this metric out"
 
 
 def look(parts: Iterable[Part], extractor: Extractor, wanted: Wants, side: str) -> Iterator[Seen]:
@@ -74,10 +77,13 @@ def look(parts: Iterable[Part], extractor: Extractor, wanted: Wants, side: str) 
     for part in parts:
         pixels, labels = part if isinstance(part, tuple) else (part, None)
         if wanted.labels and labels is None:
-            raise DataError(f"these metrics need the class of every picture, and the {side} ones came without")
+            raise DataError(f"these metrics need the class of every picture, and the {called(side)} ones came without")
         features, heads = _taken(pixels, extractor, wanted.heads)
-        if not bool(features.isfinite().all()):
-            raise DataError(f"the features that {extractor.name} took of {side} pictures are not finite (NaN or inf)")
+        for what, values in {"features": features, **heads}.items():
+            if not bool(values.isfinite().all()):
+                raise DataError(
+                    f"the {what} that {extractor.name} took of {called(side)} pictures are not finite (NaN or inf)"
+                )
         yield Seen(features, pixels if wanted.pixels else None, heads, labels)
 
 

@@ -18,6 +18,7 @@ from ..errors import ConfigError, DataError
 from ..nn.features.lpips import LPIPS, SHA256, SMALLEST
 from .base import Working
 from .probes import Latents
+from .settings import counts
 
 LARGEST = 256  # pictures are averaged down to this side, as in the paper
 PERCENTILES = (0.01, 0.99)  # what lies outside is left out, as in the paper
@@ -41,7 +42,7 @@ class PathLength:
         distance: another distance of two batches (b c h w) in [-1, 1]; None is LPIPS.
 
     Raises:
-        ConfigError: unknown `ends`, or fewer than 100 samples.
+        ConfigError: unknown `ends`, fewer than 100 samples (tails are left out), another setting out of range.
     """
 
     name: ClassVar[str] = "path_length"
@@ -58,10 +59,10 @@ class PathLength:
     ) -> None:
         if ends not in ("full", "end"):
             raise ConfigError(f"a path is sampled at `full` (anywhere) or at its `end`, not: {ends}")
-        if samples < LEAST:
-            raise ConfigError(
-                f"a path length needs at least {LEAST} samples, as its tails are left out; not: {samples}"
-            )
+        counts(self.name, LEAST, samples=samples)
+        counts(self.name, batch=batch)
+        if not 0 < epsilon < 1:
+            raise ConfigError(f"epsilon of {self.name} is a small step between 0 and 1; not: {epsilon!r}")
         self.samples, self.epsilon, self.ends, self.batch = samples, epsilon, ends, batch
         self.weights, self.distance = weights, distance
         self.working: Working | None = None

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ConfigError, did_you_mean
 from . import images
 from .base import Metric
+
+M = TypeVar("M")
 
 
 @cache
@@ -42,7 +44,15 @@ def make(name: str, settings: Mapping[str, Any] | None = None) -> Metric:
     Raises:
         ConfigError: unknown metric, or a setting that it does not have.
     """
-    made, settings = metric_class(name), settings or {}
+    return fitted(metric_class(name), name, settings or {})
+
+
+def fitted(made: Callable[..., M], name: str, settings: Mapping[str, Any]) -> M:
+    """What a class makes of settings.
+
+    Raises:
+        ConfigError: one that it does not have.
+    """
     takes = list(inspect.signature(made).parameters)
     if unknown := sorted(set(settings) - set(takes)):
         offered = f"it has: {', '.join(takes)}" if takes else "it has none"

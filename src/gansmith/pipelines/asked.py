@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,8 @@ from ..metrics.equivariance import Equivariance
 from ..metrics.onepass import HEAD
 from ..metrics.path_length import PathLength
 from ..metrics.probes import Probe
+from ..metrics.settings import whole as whole
+from .catalogue import entries
 from .generate import Generator
 
 METRICS = ("fid", "kid", "precision_recall", "density_coverage")
@@ -49,16 +50,11 @@ def named(metrics: Any) -> list[str]:
     return list(dict.fromkeys([*asked, *others]))
 
 
-def whole(value: Any, name: str, least: int | None = 1) -> int:
-    """A whole number as an int.
-
-    Raises:
-        ConfigError: it is none, or below `least`.
-    """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or (least is not None and value < least):
-        wanted = "a whole number" + ("" if least is None else f", {least} or more")
-        raise ConfigError(f"{name} is {wanted}; not: {value!r}")
-    return int(value)
+def generators(probes: Sequence[str]) -> str:
+    """Which runs these probes can measure, in words."""
+    wishes = {wish for name in probes for wish in getattr(PROBES[name], "wishes", ())}
+    able = ", ".join(e.name for e in entries() if e.makes == "image" and wishes and wishes <= {*e.honours})
+    return f"give a run, a checkpoint or a packed model of {able or 'any recipe that makes pictures of a latent'}"
 
 
 def fitting(
@@ -80,7 +76,7 @@ def fitting(
     for name, cls in PROBES.items():
         wishes: set[str] = set() if make is None else {*getattr(cls, "wishes", ())} - {*make.recipe.honours}
         reasons = [NEEDS["generator"]] if make is None else [f"a recipe that honours {w}" for w in sorted(wishes)]
-        _sort(name, reasons or _absent(cls(**settings.get(name, {}))), fits, lacks)
+        _sort(name, reasons or _absent(registry.fitted(cls, name, settings.get(name, {}))), fits, lacks)
     left = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in lacks.items())
     others = [name for name in asked if name != ALL]
     return list(dict.fromkeys([*fits, *others])), left

@@ -21,9 +21,22 @@ from ..metrics.doubts import flattered
 from ..metrics.extractors import choose_extractor, load_extractor
 from ..metrics.judge import Hear, judge, lines
 from ..metrics.probes import Probe
+from ..metrics.settings import given_in_vain
 from ..nn.features.maps import LooksThrough
 from ..recipes.base import Recipe
-from .asked import ALL, COMPARED, METRICS, PROBES, Settings, fitting, heads, named, refuse_without_classes, whole
+from .asked import (
+    ALL,
+    COMPARED,
+    METRICS,
+    PROBES,
+    Settings,
+    fitting,
+    generators,
+    heads,
+    named,
+    refuse_without_classes,
+    whole,
+)
 from .case import Case, open_case, unseen
 from .keeping import Closely, keep
 from .latents import latents
@@ -31,7 +44,7 @@ from .sides import Part, Pictures, in_words, without_classes
 
 Wanted: TypeAlias = str | Extractor | torch.nn.Module
 Tell: TypeAlias = Callable[[str, int], None]
-NUMBERED = re.compile(r"\bclass (\d+) has")
+NUMBERED = re.compile(r"\bclass (\d+)(?= has| vary)")
 NOT_TRAINED_ON = "looks for copies of the real pictures, and these are not what it was trained on"
 
 
@@ -103,6 +116,8 @@ def evaluate(
         UserError: nothing there, no data named, too few pictures, an unknown metric or extractor, sides that differ.
     """
     asked = named(metrics)
+    known = [*registry.names(), *PROBES]
+    given_in_vain(settings or {}, known if ALL in asked else asked, known)
     case = open_case(run, data, recipe, split, *_numbers(n, seed, size), channels)
     given: list[Any] = list(extractor) if isinstance(extractor, list | tuple) else [extractor]
     figures, whys, looks = list[Figure](), list[str](), list[Closely]()
@@ -266,7 +281,8 @@ class _Judging:
             refuse_without_classes(names, case.unlike)
         away = self._away if "held" in needs else None
         if "held" in needs and away is None:
-            raise DataError("metrics of memorisation need real pictures that training never saw: --held PICTURES")
+            unseen_by = ", ".join(name for name in names if "held" in self._metric(name).needs)
+            raise DataError(f"{unseen_by} needs real pictures that training never saw: --held PICTURES")
         if copying := [name for name in names if getattr(registry.metric_class(name), "of_training", False)]:
             case.remarks += [] if case.trained or not case.settings else [f"{', '.join(copying)} {NOT_TRAINED_ON}"]
         sides = {"real": case.real, "held": away, "spare": case.spare}
@@ -280,12 +296,12 @@ class _Judging:
                 held=told["held"].parts() if "held" in told else None,
                 spare=told["spare"].parts() if "spare" in told else None,
                 split=case.split,
-                settings=self.settings,
+                settings={name: given for name, given in self.settings.items() if name in names},
                 real_key=told["real"].key,
                 keys={side: told[side].key for side in ("held", "spare") if side in told},
                 progress=self.progress,
                 working=self.working,
-                warn=case.remarks.append,
+                warn=lambda said: case.remarks.append(_with_names(said, classes)),
                 hear=hear,
             )
         return [_with_class(figure, classes) for figure in found]
@@ -293,10 +309,12 @@ class _Judging:
     def _probed(self, names: Sequence[str]) -> list[Figure]:
         make, spec = self.case.make, self.case.spec
         if names and make is None:
-            raise ConfigError(f"{', '.join(names)} needs the generator itself, and these are pictures")
+            raise ConfigError(
+                f"{', '.join(names)} needs the generator itself, and these are pictures; {generators(names)}"
+            )
         figures = []
         for name in names:
-            probe: Probe = PROBES[name](**self.settings.get(name, {}))
+            probe: Probe = registry.fitted(PROBES[name], name, self.settings.get(name, {}))
             probe.working = self.working  # type: ignore[attr-defined]  # one without it takes no notice
             assert make is not None
             found = probe.measure(latents(make, seed=self.case.seed), seed=self.case.seed)
@@ -321,10 +339,15 @@ def _class(number: str, classes: Sequence[str]) -> str:
     return classes[int(number)] if number.isdigit() and int(number) < len(classes) else number
 
 
+def _with_names(text: str, classes: Sequence[str]) -> str:
+    """The text, in which classes are called by their names instead of their numbers."""
+    return NUMBERED.sub(lambda found: f"class {_class(found[1], classes)}", text)
+
+
 @contextmanager
 def _naming(classes: Sequence[str]) -> Iterator[None]:
     """An error that speaks of a class by its number names it."""
     try:
         yield
     except DataError as error:
-        raise DataError(NUMBERED.sub(lambda found: f"class {_class(found[1], classes)} has", str(error))) from None
+        raise DataError(_with_names(str(error), classes)) from None

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ...errors import DataError
 from ..base import Reduction, Seen, Side, Streaming, as_float64
-from ..functional import frechet_distance, frechet_influences
+from ..functional import checked_finite, frechet_distance, frechet_influences
+from ..words import called
 
 SIDES: tuple[Side, ...] = ("real", "fake")
 SUMS = ("count", "sum", "outer")
@@ -29,7 +30,7 @@ class FrechetSums(Streaming):
     def update(self, seen: Seen, side: Side) -> None:
         if f"{side}_count" not in self.states:
             return
-        x = as_float64(self.taken(seen).detach()).cpu()
+        x = checked_finite(as_float64(self.taken(seen).detach()).cpu())
         self.add(f"{side}_count", torch.tensor(len(x), dtype=torch.float64))
         self.add(f"{side}_sum", x.sum(0))
         self.add(f"{side}_outer", x.T @ x)
@@ -42,7 +43,7 @@ class FrechetSums(Streaming):
         """
         n, total, outer = (self.whole(f"{side}_{what}") for what in SUMS)
         if n.numel() == 0 or n < 2:
-            raise DataError(f"a covariance needs at least 2 {side} pictures; came: {int(n.sum())}")
+            raise DataError(f"a covariance needs at least 2 {called(side)} pictures; came: {int(n.sum())}")
         mu = total / n
         return mu, (outer - n * torch.outer(mu, mu)) / (n - 1)
 
@@ -74,8 +75,8 @@ def flat(moments: Mapping[Side, tuple[Tensor, Tensor]]) -> str:
     for side, (mu, sigma) in moments.items():
         if (found := rank(mu, sigma)) < len(sigma):
             return (
-                f"sees the {side} pictures vary in {found} of {len(sigma)} directions only: their covariance is "
-                "singular, nothing is added to it, and differences in the other directions count by their means alone"
+                f"sees the {called(side)} pictures vary in {found} of {len(sigma)} directions only: their covariance "
+                "is singular, nothing is added, and differences in the other directions count by their means alone"
             )
     return ""
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from ...errors import DataError, several
 from ..base import Seen, Side
+from ..settings import counts
+from ..words import called
 from ._sample import PictureSample
 
 LEAST = 2  # pairs, so that there is a spread
@@ -25,12 +27,16 @@ class Pairs(PictureSample):
     Args:
         pairs: how many, at most, of each side.
         seed: of the draw.
+
+    Raises:
+        ConfigError: pairs below 2.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset({"labels"})
     shares: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, *, pairs: int = 1000, seed: int = 2020) -> None:
+        counts(self.name, LEAST, pairs=pairs)
         super().__init__(2 * pairs, seed)
 
     @abstractmethod
@@ -50,7 +56,14 @@ class Pairs(PictureSample):
         return {name: {side: self.scaled(self._values(side), side)} for side, name in self._titles()}
 
     def detail(self) -> str:
-        first, _, classes = self._paired("fake")
+        return self.told("fake")
+
+    def details(self) -> dict[str, str]:
+        return {f"{self.name}_real": self.told("real")}
+
+    def told(self, side: Side) -> str:
+        """How this side's figure was taken, for its protocol."""
+        first, _, classes = self._paired(side)
         return f"{several(len(first), 'pair')}{' within classes' if classes else ''}"
 
     def _titles(self) -> list[tuple[Side, str]]:
@@ -60,7 +73,7 @@ class Pairs(PictureSample):
         """float64 values of this side's pairs."""
         first, second, _ = self._paired(side)
         if len(first) < LEAST:
-            raise DataError(f"{self.name} needs at least {LEAST} pairs of {side} pictures; came: {len(first)}")
+            raise DataError(f"{self.name} needs at least {LEAST} pairs of {called(side)} pictures; came: {len(first)}")
         if side not in self.known:
             self.known[side] = self.compare(first, second).double()
         return self.known[side]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...errors import DataError, several
 from ..base import Reduction, Seen, Side, Streaming
+from ..words import called
 
 BYTES = 1 << 29  # of pictures kept on one side, at most
 
@@ -126,7 +127,7 @@ class PictureSample(Streaming):
         parts = self._parts[f"{side}_pixels"]
         if parts and parts[0].shape[1:] != pixels.shape[1:]:
             raise DataError(
-                f"{self.name} keeps pictures of one size and colour on each side; {side} had "
+                f"{self.name} keeps pictures of one size and colour on each side; {called(side)} ones had "
                 f"{_shape(parts[0])}, and then came: {_shape(pixels)}"
             )
 

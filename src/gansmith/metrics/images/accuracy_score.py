@@ -14,12 +14,15 @@ from torch import Tensor, nn
 from ...errors import DataError
 from ...nn.features.pixels import as_grey, as_rgb, channels_last, clean
 from ..base import Reduction, Seen, Side, Working
+from ..settings import counts
+from ..words import called
 from ._sample import PictureSample, states_of
 
 WIDTHS = (32, 64, 128)
 RATE = 2e-3
 TITLES: tuple[tuple[str, Side], ...] = (("accuracy_score", "fake"), ("accuracy_score_real", "real"))
 LEAST = 10  # labelled pictures of each side
+SMALLEST = 8  # side that the classifier's strides leave something of
 
 
 class AccuracyScore(PictureSample):
@@ -37,6 +40,9 @@ class AccuracyScore(PictureSample):
         size: side that pictures are resized to.
         keep: pictures of each side that take part, at most.
         seed: of the draw, the first weights and the batches.
+
+    Raises:
+        ConfigError: a setting out of range.
     """
 
     name: ClassVar[str] = "accuracy_score"
@@ -53,6 +59,9 @@ class AccuracyScore(PictureSample):
     def __init__(
         self, *, steps: int = 800, batch: int = 128, size: int = 32, keep: int = 20_000, seed: int = 2020
     ) -> None:
+        counts(self.name, steps=steps, batch=batch)
+        counts(self.name, SMALLEST, size=size)
+        counts(self.name, LEAST, keep=keep)
         super().__init__(keep, seed)
         self.steps, self.batch, self.size = steps, batch, size
         self.working: Working | None = None
@@ -81,9 +90,10 @@ class AccuracyScore(PictureSample):
         if side not in self.known:
             (x, y), (test, wanted) = self._labelled(side), self._labelled("held")
             if x.shape[-1] != test.shape[-1]:
-                raise DataError(f"{side} and held-out pictures differ in channels: {x.shape[-1]} and {test.shape[-1]}")
+                came = f"{x.shape[-1]} and {test.shape[-1]}"
+                raise DataError(f"{called(side)} and held-out pictures differ in channels: {came}")
             classes = int(torch.cat([y, wanted]).max()) + 1
-            told = self.working and partial(self.working, f"classifier of {side} pictures")
+            told = self.working and partial(self.working, f"classifier of {called(side)} pictures")
             net = trained(x, y, classes, steps=self.steps, batch=self.batch, seed=self.seed, progress=told)
             self.known[side] = (predicted(net, test) == wanted).double()
         return self.known[side]
@@ -93,7 +103,7 @@ class AccuracyScore(PictureSample):
         known = labels >= 0
         if int(known.sum()) < LEAST:
             raise DataError(
-                f"the accuracy score needs pictures with classes on every side, {LEAST} at least; {side} has: "
+                f"the accuracy score needs pictures with classes on every side, {LEAST} at least; {called(side)} ones: "
                 f"{int(known.sum())}. It fits recipes that make pictures by class, on data with class folders"
             )
         return pixels[known], labels[known]

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ...errors import DataError
 from ..base import Reduction, Seen, Side, Streaming
-from ..functional import frechet_distance, frechet_influences, moments
-from ._frechet import SIDES, too_few
+from ..functional import checked_finite, frechet_distance, frechet_influences, moments
+from ..words import called
+from ._frechet import SIDES, flat, too_few
 
 
 class ClassFID(Streaming):
@@ -32,8 +33,8 @@ class ClassFID(Streaming):
         if side not in SIDES:
             return
         if seen.labels is None:
-            raise DataError(f"class_fid needs the class of every picture, and the {side} ones have none")
-        self.add(side, seen.features.detach().float().cpu())
+            raise DataError(f"class_fid needs the class of every picture, and the {called(side)} ones have none")
+        self.add(side, checked_finite(seen.features.detach().float().cpu()))
         self.add(f"{side}_labels", seen.labels.long().cpu())
 
     def _classes(self) -> list[int]:
@@ -47,7 +48,7 @@ class ClassFID(Streaming):
         for c in classes:
             n = {side: int((labels[side] == c).sum()) for side in SIDES}
             if min(n.values()) < 2:
-                came = f"class {c} has {n['real']} real and {n['fake']} fake"
+                came = f"class {c} has {n['real']} real and {n['fake']} generated"
                 raise DataError(f"class_fid needs at least 2 pictures of every class on both sides; {came}")
         if not classes:
             raise DataError("class_fid needs pictures with classes; none came")
@@ -90,7 +91,15 @@ class ClassFID(Streaming):
     def remarks(self) -> dict[str, str]:
         fewest = min(min(map(len, self._rows(c))) for c in self._classes())
         said = too_few(fewest, self.whole("fake").shape[1])
-        return {"class_fid": said.replace("pictures", "pictures in the smallest class", 1)} if said else {}
+        said = said.replace("pictures", "pictures in the smallest class", 1) or self._flat()
+        return {"class_fid": said} if said else {}
+
+    def _flat(self) -> str:
+        """Says in which class the features leave directions out, of the first such class; else an empty string."""
+        for c in self._classes():
+            if said := flat(dict(zip(SIDES, map(moments, self._rows(c)), strict=True))):
+                return said.replace("pictures", f"pictures of class {c}", 1)
+        return ""
 
 
 def _labels(seen: Seen) -> Tensor:

@@ -17,6 +17,7 @@ from ...errors import DataError
 from ..balls import Balls, ball_counts, radii, sole
 from ..base import Rows, Seen, Side
 from ..functional import fingerprint
+from ..settings import counts
 
 
 class DensityCoverage(Rows):
@@ -26,6 +27,9 @@ class DensityCoverage(Rows):
 
     Args:
         k: which neighbour; the paper takes 5.
+
+    Raises:
+        ConfigError: k below 1.
     """
 
     name: ClassVar[str] = "density_coverage"
@@ -34,6 +38,7 @@ class DensityCoverage(Rows):
 
     def __init__(self, *, k: int = 5) -> None:
         super().__init__()
+        counts(self.name, k=k)
         self.k = k
         self._known: tuple[object, Balls] | None = None
 
@@ -57,7 +62,7 @@ class DensityCoverage(Rows):
 
     def _balls(self, real: Tensor, fake: Tensor) -> Balls:
         if len(real) < self.k + 1 or len(fake) < 1:
-            wanted = f"at least {self.k + 1} real pictures and 1 fake"
+            wanted = f"at least {self.k + 1} real pictures and 1 generated one"
             raise DataError(f"density and coverage with k={self.k} need {wanted}; came: {len(real)} and {len(fake)}")
         key = fingerprint(real), fingerprint(fake)
         if self._known is None or self._known[0] != key:
@@ -68,7 +73,9 @@ class DensityCoverage(Rows):
         n, m = len(self.rows("real")), len(self.rows("fake"))
         if n <= 2 * m:
             return {}
-        return {"coverage": f"of {m} fakes against {n} real pictures is low whatever they are: give as many fakes"}
+        return {
+            "coverage": f"of {m} generated against {n} real pictures is low whatever they are: give as many of each"
+        }
 
     def detail(self) -> str:
         return f"k={self.k}"

@@ -20,6 +20,7 @@ from torch import Tensor
 from ...errors import DataError
 from ..base import Rows, Seen, Side
 from ..functional import FrechetReference, canonical_order, fingerprint, frechet_influences, moments
+from ._frechet import SIDES, flat
 
 
 class FIDInfinity(Rows):
@@ -46,7 +47,7 @@ class FIDInfinity(Rows):
         real, fake = self.rows("real"), self.rows("fake")
         if (key := (parts, fingerprint(real), fingerprint(fake))) not in self._known:
             if min(len(real), len(fake)) < 2 * parts:
-                came = f"{len(real)} real, {len(fake)} fake"
+                came = f"{len(real)} real, {len(fake)} generated"
                 raise DataError(f"shares of 2 pictures or more, {parts} of each side, need more pictures; came: {came}")
             pairs = zip(self._shares(real, parts), self._shares(fake, parts), strict=True)
             found = [FrechetReference(*moments(real[r])).distance_to(fake[f]) for r, f in pairs]
@@ -83,7 +84,8 @@ class FIDInfinity(Rows):
     def remarks(self) -> dict[str, str]:
         fewest, dim = self._fewest(), self.rows("fake").shape[1]
         if fewest // 2 > dim:
-            return {}
+            said = flat({side: moments(self.rows(side)) for side in SIDES})
+            return {"fid_infinity": said} if said else {}
         return {
             "fid_infinity": f"of {fewest} pictures extrapolates from halves whose covariances, of {dim} features, "
             f"have no full rank: expect it to be off; from {2 * (dim + 1)} pictures on it is sound"

@@ -19,6 +19,7 @@ from torch import Tensor
 from ...errors import DataError, several
 from ..base import Reduction, Seen, Side, Streaming
 from ..functional import canonical_order, checked_finite
+from ..settings import counts, legacy_seed
 
 
 def inception_score(
@@ -50,8 +51,8 @@ def _parts(n: int, splits: int, seed: int, order: Tensor | None) -> list[Tensor]
 def _kl(logits: Tensor) -> Tensor:
     """Of each row: its divergence from the mean distribution of the rows, in nats."""
     log_p = checked_finite(logits).double().log_softmax(1)
-    p = log_p.exp()
-    return (p * (log_p - p.mean(0).log())).sum(1)
+    log_mean = log_p.logsumexp(0) - math.log(len(log_p))  # finite where every row's share of a class rounds to 0
+    return (log_p.exp() * (log_p - log_mean)).sum(1)
 
 
 class InceptionScore(Streaming):
@@ -60,6 +61,9 @@ class InceptionScore(Streaming):
     Args:
         splits: parts over which it is averaged.
         seed: of the shuffle before they are cut.
+
+    Raises:
+        ConfigError: a setting out of range.
     """
 
     name: ClassVar[str] = "inception_score"
@@ -72,11 +76,13 @@ class InceptionScore(Streaming):
 
     def __init__(self, *, splits: int = 10, seed: int = 2020) -> None:
         super().__init__()
+        counts(self.name, splits=splits)
+        legacy_seed(self.name, seed)
         self.splits, self.seed = splits, seed
 
     def update(self, seen: Seen, side: Side) -> None:
         if side == "fake":
-            self.add("logits", seen.heads["logits"].detach().float().cpu())
+            self.add("logits", checked_finite(seen.heads["logits"].detach().float().cpu(), "logits"))
 
     def compute(self) -> dict[str, float]:
         logits = self._logits()

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ...errors import DataError, several
 from ..base import Rows, Seen, Side
-from ..functional import canonical_order, cubic_means, kid
+from ..functional import canonical_order, cubic_means, kernel_dtype, kid
+from ..settings import counts, legacy_seed
 
 COLUMNS = 4096  # rows that stand for a side where each row's mean kernel is taken
 
@@ -23,6 +24,9 @@ class KID(Rows):
         subsets: how many; the spread is taken over them.
         subset_size: rows of each side in one.
         seed: decides the subsets.
+
+    Raises:
+        ConfigError: a setting out of range.
     """
 
     name: ClassVar[str] = "kid"
@@ -30,6 +34,9 @@ class KID(Rows):
 
     def __init__(self, *, subsets: int = 100, subset_size: int = 1000, seed: int = 2020) -> None:
         super().__init__()
+        counts(self.name, subsets=subsets)
+        counts(self.name, 2, subset_size=subset_size)
+        legacy_seed(self.name, seed)
         self.subsets, self.subset_size, self.seed = subsets, subset_size, seed
 
     def size(self) -> int:
@@ -59,7 +66,8 @@ class KID(Rows):
 
 
 def _projected(rows: Tensor, others: Tensor) -> Tensor:
-    own, across = (cubic_means(rows, x[:: -(-len(x) // COLUMNS)]) for x in (rows, others))
+    few, dtype = [x[:: -(-len(x) // COLUMNS)] for x in (rows, others)], kernel_dtype(rows, others)
+    own, across = (cubic_means(rows, x.to(dtype)) for x in few)
     return 2 * (own - own.mean() - across + across.mean())
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...nn.features import lpips
+from ..base import Side
 from ._pairs import Pairs
 
 
@@ -56,8 +57,8 @@ class LPIPSDiversity(Pairs):
     def compare(self, first: Tensor, second: Tensor) -> Tensor:
         return self.network.between(first, second)
 
-    def detail(self) -> str:
-        return f"{super().detail()}, LPIPS v0.1 AlexNet {lpips.SHA256[:12]}"
+    def told(self, side: Side) -> str:
+        return f"{super().told(side)}, LPIPS v0.1 AlexNet {lpips.SHA256[:12]}"
 
 
 METRIC = LPIPSDiversity

@@ -20,6 +20,8 @@ from ...errors import DataError, several
 from ..base import Reduction, Rows, Seen, Side
 from ..functional import canonical
 from ..neighbours import nearest
+from ..settings import counts
+from ..words import called
 
 SIDES: tuple[Side, ...] = ("real", "fake", "held")
 LEAST = 4  # pictures of each side
@@ -36,6 +38,9 @@ class Memorisation(Rows):
     Args:
         cells: of C_T's partition of the training pictures (k-means).
         seed: of the partition.
+
+    Raises:
+        ConfigError: cells below 1.
     """
 
     name: ClassVar[str] = "memorisation"
@@ -48,6 +53,7 @@ class Memorisation(Rows):
 
     def __init__(self, *, cells: int = 10, seed: int = 2020) -> None:
         super().__init__()
+        counts(self.name, cells=cells)
         self.cells, self.seed = cells, seed
 
     def compute(self) -> dict[str, float]:
@@ -188,8 +194,8 @@ def _kept_cells(cell_fake: Tensor, cell_held: Tensor) -> list[tuple[int, float]]
     kept = [(c, float(held[c]) / len(cell_held)) for c in range(cells) if min(held[c], fakes[c]) >= least]
     if not kept:
         raise DataError(
-            f"C_T needs {least} fakes and as many held-out pictures in a cell, and no cell has both; "
-            f"give more pictures than: {len(cell_fake)} fakes, {len(cell_held)} held out"
+            f"C_T needs {least} generated and as many held-out pictures in a cell, and no cell has both; "
+            f"give more pictures than: {len(cell_fake)} generated, {len(cell_held)} held out"
         )
     return kept
 
@@ -231,9 +237,9 @@ def _spread_out(rows: Tensor, cells: int, random: torch.Generator) -> Tensor:
 
 def _checked(rows: Tensor, side: str) -> Tensor:
     if len(rows) < LEAST:
-        raise DataError(f"memorisation needs at least {LEAST} pictures of each side; {side} has: {len(rows)}")
+        raise DataError(f"memorisation needs at least {LEAST} pictures of each side; {called(side)} ones: {len(rows)}")
     if not bool(rows.isfinite().all()):
-        raise DataError(f"features must be finite, but some of the {side} side are NaN or infinite")
+        raise DataError(f"features must be finite, but some of the {called(side)} side are NaN or infinite")
     return rows
 
 

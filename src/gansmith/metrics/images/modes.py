@@ -15,6 +15,8 @@ from torch import Tensor
 
 from ...errors import DataError
 from ..base import Reduction, Seen, Side, Streaming
+from ..functional import checked_finite
+from ..words import called
 
 SIDES: tuple[Side, ...] = ("fake", "real")
 
@@ -36,7 +38,7 @@ class Modes(Streaming):
 
     def update(self, seen: Seen, side: Side) -> None:
         if side in self.states and len(seen):
-            logits = seen.heads["logits"]
+            logits = checked_finite(seen.heads["logits"], "logits")
             self.add(side, logits.argmax(1).cpu().bincount(minlength=logits.shape[1]))
 
     def counts(self, side: Side) -> Int64[Tensor, " k"]:
@@ -47,7 +49,7 @@ class Modes(Streaming):
         """
         found = self.whole(side)
         if not found.numel():
-            raise DataError(f"modes are counted over the pictures of both sides; none came of: {side}")
+            raise DataError(f"modes are counted over the pictures of both sides; none came of: {called(side)}")
         return found.long()
 
     def compute(self) -> dict[str, float]:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ...errors import DataError, several
 from ...nn.features.pixels import as_grey, as_rgb
+from ..base import Side
 from ._pairs import Pairs
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the paper, finest scale first
@@ -45,12 +46,12 @@ class MSSSIM(Pairs):
         parts = zip(first.split(BATCH), second.split(BATCH), strict=True)
         return torch.cat([ms_ssim(_floats(a), _floats(b), weights) for a, b in parts])
 
-    def detail(self) -> str:
-        pixels = self.kept("fake")[0]
+    def told(self, side: Side) -> str:
+        pixels = self.kept(side)[0]
         if not len(pixels):
             return ""
         scales = len(fitting_weights(min(pixels.shape[1:3])))
-        return f"{super().detail()}, {several(scales, 'scale')}"
+        return f"{super().told(side)}, {several(scales, 'scale')}"
 
 
 def fitting_weights(side: int) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..balls import ball_counts, precision_recall, radii, sole
 from ..base import Rows, Seen, Side
+from ..settings import counts
 
 UNEVEN = 1.05  # times as many pictures on one side as on the other, from which it is said
 
@@ -21,6 +22,9 @@ class PrecisionRecall(Rows):
 
     Args:
         k: which neighbour.
+
+    Raises:
+        ConfigError: k below 1.
     """
 
     name: ClassVar[str] = "precision_recall"
@@ -30,6 +34,7 @@ class PrecisionRecall(Rows):
 
     def __init__(self, *, k: int = 3) -> None:
         super().__init__()
+        counts(self.name, k=k)
         self.k = k
 
     def compute(self) -> dict[str, float]:
@@ -52,7 +57,7 @@ class PrecisionRecall(Rows):
             return {}
         return {
             "precision": f"and recall do not compare with each other: one rests on the balls of {n} real pictures, the "
-            f"other on those of {m} fakes, and balls shrink as they become more; give as many of each"
+            f"other on those of {m} generated ones, and balls shrink as they become more; give as many of each"
         }
 
     def detail(self) -> str:

@@ -41,7 +41,7 @@ class Vendi(Streaming):
     def _spectrum(self) -> tuple[Tensor, Tensor]:
         n, outer = self.whole("count"), self.whole("outer")
         if n.numel() == 0:
-            raise DataError("the Vendi score needs at least 1 fake picture; came: 0")
+            raise DataError("the Vendi score needs at least 1 generated picture; came: 0")
         values, vectors = torch.linalg.eigh(outer / n)
         return values.clamp(min=0), vectors
 
