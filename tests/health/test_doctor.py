@@ -110,11 +110,25 @@ def test_real_points_are_as_the_theory_says() -> None:
     assert found["distance"] < 0.1
 
 
+def test_a_blurred_mean_is_no_copy() -> None:
+    """It lies nearer to every training example than unseen ones do, and to none of them nearer than to the next."""
+    kind = torch.Generator().manual_seed(0)
+    data = torch.randn(1_000, 40, generator=kind)
+    blurred = Doctor(
+        real=data[:800], held_out=data[800:], generate=lambda n, seed: data[:800].mean(0) + 0.1 * data[:n], batch=64
+    )
+    found = blurred.poll().values
+    assert found["copying"] < -10
+    assert found["nearest"] < 0.75
+    assert found["singled"] > 0.95
+
+
 def test_copies_and_missing_modes_show() -> None:
     data = ring(2_000)
     copies = Doctor(real=data, held_out=ring(500, seed=1), generate=lambda n, seed: data[:n] + 1e-4, batch=64).poll()
     assert copies.values["copying"] < -10
     assert copies.values["nearest"] < 0.2
+    assert copies.values["singled"] < 0.2
     half = Doctor(real=data, generate=lambda n, seed: _upper(n, seed), batch=64).poll()
     assert half.values["missing"] >= 4
     assert half.values["recall"] < 0.8

@@ -203,7 +203,7 @@ def _signal(name: str) -> str | None:
 
 OWN = (
     "separation sign overfit diversity coverage density precision recall missing clusters ndb rank distance copying "
-    "nearest condition labels scale skipped"
+    "nearest singled condition labels scale skipped"
 )
 MOST_READINGS = 200
 

@@ -2,6 +2,8 @@
 
 Test: Meehan's Z_U, the Mann-Whitney z of fakes' distances to the nearest training example against those of held-out
 examples, below -3 (one in 741 by chance), and their median below three quarters of the usual; two readings in a row.
+A blurred mean, as young generators make it, lies near to everything: so one example must be far nearer than the next
+(the ratio of the two distances below .85 of unseen examples' own).
 Healthy runs: Z_U -3.2 to 36 and ratios .89 to 19; copying ones: -33 to -28 and .03 to .53. Meehan et al. 2020
 (arXiv:2004.05675).
 """
@@ -25,18 +27,19 @@ FAILURE = Failure(
     "Meehan et al. 2020, arXiv:2004.05675; Feng et al. 2021, arXiv:2202.11765",
     explains=("plateau",),
 )
-NEARER_Z, NEARER = -3.0, 0.75
+NEARER_Z, NEARER, SINGLED = -3.0, 0.75, 0.85
 POLLS = 2
 
 
 def detect(history: History) -> Finding | None:
     """Whether G copies now."""
-    seen = course(history, "copying", "nearest")
-    begun = seen.streak((seen["copying"] < NEARER_Z) & (seen["nearest"] < NEARER), POLLS)
+    seen = course(history, "copying", "nearest", singled=0.0)
+    near = (seen["copying"] < NEARER_Z) & (seen["nearest"] < NEARER)
+    begun = seen.streak(near & (seen["singled"] < SINGLED), POLLS)
     if begun is None:
         return None
-    near = told(
+    nearest = told(
         "nearest", seen["nearest"][-1], "of that of unseen examples", "distance to the nearest training example"
     )
     z = told("copying", seen["copying"][-1], "where -3 and more is chance", "Meehan's z")
-    return found(FAILURE, history, begun, near, z)
+    return found(FAILURE, history, begun, nearest, z)

@@ -51,6 +51,7 @@ class Reference:
         distances = torch.cdist(self.held, self.held, compute_mode=EXACT)
         self.radii = distances.topk(min(K + 1, len(self.held)), largest=False).values[:, -1]
         self.usual = _nearest(self.held, self.training, own=not self.apart)
+        self.singled = _singled(self.held, self.training, own=not self.apart)
         some = self.training[:CLUSTERED]
         self.centres = k_means(some, min(CLUSTERS, max(1, len(some) // 8)), seed=0)
         self.shares = self.cluster_counts(self.training[:CLUSTERED]).double() / len(some)
@@ -134,7 +135,8 @@ def _copying(fake: Points, real: Reference) -> Signals:
     if usual <= TOUCHING * real.spread:
         return {}
     near = _nearest(fake, real.training)
-    return {"nearest": float(near.median()) / usual, "copying": z_u(near, real.usual)}
+    singled = _singled(fake, real.training) / max(real.singled, 1e-12)
+    return {"nearest": float(near.median()) / usual, "copying": z_u(near, real.usual), "singled": singled}
 
 
 def z_u(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> float:
@@ -166,6 +168,18 @@ def _nearest(points: Points, others: Float[Tensor, "m d"], *, own: bool = False)
     places = [torch.cdist(part, others).topk(kth, largest=False).indices[:, -1] for part in points.split(256)]
     far: Tensor = torch.linalg.vector_norm(points - others[torch.cat(places)], dim=1)
     return far
+
+
+def _singled(points: Points, others: Float[Tensor, "m d"], *, own: bool = False) -> float:
+    """Median share that the distance to the nearest of the others is of that to the next one: near 0 for copies of
+    single ones; about 1 for what lies among all of them, as a blurred mean does."""
+    if len(others) < 2 + own:
+        return 1.0
+    shares = []
+    for part in points.split(256):
+        near = torch.cdist(part, others, compute_mode=EXACT).topk(2 + own, largest=False).values[:, -2:]
+        shares.append(near[:, 0] / near[:, 1].clamp_min(1e-12))
+    return float(torch.cat(shares).median())
 
 
 def _floor(a: Points, b: Float[Tensor, "m d"]) -> float:
