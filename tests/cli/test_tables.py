@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from gansmith.cli.main import app
+from gansmith.pipelines.tables.evaluate import evaluate_table
 
 from .conftest import Cli
 
@@ -83,6 +84,16 @@ def test_shadow_models_are_trained_as_the_run_was(trained: Path, tmp_path: Path)
 def test_rows_made_by_anything_are_judged(trained: Path) -> None:
     run("generate", trained / "run", "-n", 300, "--out", trained / "made.csv")
     assert "real-or-fake-auc" in run("evaluate", trained / "made.csv", "--data", trained / "people.csv")
+
+
+def test_of_a_large_sorted_file_a_sample_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gansmith.pipelines.tables.evaluate.MOST", 400)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": np.sort(rng.normal(size=2_000)), "kind": np.repeat(["a", "b", "c", "d"], 500)})
+    frame.to_csv(tmp_path / "real.csv", index=False)
+    frame.sample(400, random_state=1).to_csv(tmp_path / "made.csv", index=False)
+    found = evaluate_table(tmp_path / "made.csv", tmp_path / "real.csv", baselines=False)
+    assert found.judgement["sdmetrics-column-shapes"] > 0.9
 
 
 def test_a_run_goes_on_to_a_new_length(trained: Path) -> None:

@@ -83,7 +83,7 @@ def evaluate_table(
         test: real rows that it never saw; those that the run held out when left out.
         target: the column that models learn to predict; the run's when left out.
         n: synthetic rows to judge; as many as there are real ones, MOST at most.
-        seed: of the rows made, and of every draw.
+        seed: of the rows made, and of every draw, such as that of MOST rows of a larger table.
         out: the report; `quality.html` in the run's folder when left out, or beside a file of synthetic rows or a
             private model.
         baselines: whether simple generators are judged too.
@@ -101,7 +101,7 @@ def evaluate_table(
         )
     if 0 < shadows < FEWEST_SHADOWS:
         raise UserError(f"the attack learns from at least {FEWEST_SHADOWS} shadow models; asked for: {shadows}")
-    sides = _of_model(made, data, n, seed, recipe) if is_table_model(made) else _of_file(made, data, n)
+    sides = _of_model(made, data, n, seed, recipe) if is_table_model(made) else _of_file(made, data, n, seed)
     test = sides.test if test is None else open_table(test, schema=sides.schema).frame()
     judgement = judge_table(
         sides.real,
@@ -141,7 +141,7 @@ def _of_model(path: Path, data: Any, n: int | None, seed: int, recipe: str | Non
     real, held = model.split(given)
     fake = model.sample(min(n or len(real), MOST), seed=seed)
     about = _about(model.generator_.name, given)
-    return _Sides(real[:MOST], fake, held, model.schema_, model.target, about, again=_retraining(model))
+    return _Sides(_some(real, MOST, seed), fake, held, model.schema_, model.target, about, again=_retraining(model))
 
 
 def _of_private(model: PrivateTableSynthesizer, data: Any, n: int | None, seed: int) -> _Sides:
@@ -151,7 +151,7 @@ def _of_private(model: PrivateTableSynthesizer, data: Any, n: int | None, seed: 
     fake = model.sample(min(n or table.rows, MOST), seed=seed)
     about = _about(model.generator_.name, data)
     again = _retraining(model)
-    return _Sides(table.frame()[:MOST], fake, None, table.schema, model.target, about, model.ledger_, again)
+    return _Sides(_some(table.frame(), MOST, seed), fake, None, table.schema, model.target, about, model.ledger_, again)
 
 
 def _retraining(model: Trained) -> TrainAndSample:
@@ -163,11 +163,16 @@ def _retraining(model: Trained) -> TrainAndSample:
     return train_and_sample
 
 
+def _some(frame: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """So many rows at most, drawn by seed: files are sorted by date or class as often as not."""
+    return frame if len(frame) <= most else frame.sample(most, random_state=seed).reset_index(drop=True)
+
+
 def _about(recipe: str, data: Any) -> dict[str, Any]:
     return {"recipe": recipe, "data": readable(Path(data)) if isinstance(data, str | Path) else ""}
 
 
-def _of_file(path: Path, data: Any, n: int | None) -> _Sides:
+def _of_file(path: Path, data: Any, n: int | None, seed: int) -> _Sides:
     """Rows made by anything."""
     if not path.exists():
         raise RunFolderError(f"no such run, model, or file of synthetic rows: {path}")
@@ -178,4 +183,4 @@ def _of_file(path: Path, data: Any, n: int | None) -> _Sides:
     table = open_table(data)
     fake = open_table(path, schema=table.schema).frame()
     about = _about(f"rows of {path.name}", data)
-    return _Sides(table.frame()[:MOST], fake[: n or MOST], None, table.schema, None, about)
+    return _Sides(_some(table.frame(), MOST, seed), _some(fake, n or MOST, seed), None, table.schema, None, about)
